@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peal/model_signals.h: the signals of the models. The sender is always the model.
+ *
+ *	peal_pre_init, peal_post_init        an instance begins: made by the program, or loaded from a row
+ *	peal_pre_save, peal_post_save        peal_save() and what stands on it; never for an update by query
+ *	peal_pre_delete, peal_post_delete    each row that a deletion takes, cascades included
+ *	peal_class_prepared                  a model was registered; just before it can be found by name
+ *
+ * What a receiver does when it returns an error: in pre_save nothing is written; in post_save the row stays, unless a
+ * surrounding transaction is rolled back; in pre_delete and post_delete the whole deletion is rolled back. The error is
+ * what the operation returns.
+ */
+#ifndef PEAL_MODEL_SIGNALS_H
+#define PEAL_MODEL_SIGNALS_H
+
+#include <peal/dispatch.h>
+#include <peal/model.h>
+
+PEAL_BEGIN_DECLS
+
+struct peal_query;
+
+/*
+ * The row that will be: from the program, named values and no row; from the database, the whole row in the order of
+ * the fields and no named values. A field that is not loaded has the kind PEAL_VALUE_POINTER, with NULL.
+ */
+struct PEAL_NAMED_ONLY peal_pre_init_args {
+	const struct peal_value *row; /* NULL, or as many as the model has fields */
+	size_t row_count;
+	const struct peal_named_list *values; /* never NULL */
+};
+
+struct PEAL_NAMED_ONLY peal_post_init_args {
+	struct peal_instance *instance;
+};
+
+struct PEAL_NAMED_ONLY peal_pre_save_args {
+	struct peal_instance *instance; /* may be changed: what it contains after the last receiver is saved */
+	bool raw;			/* loaded from a fixture: do not read or change other rows */
+	const char *database;
+	const struct peal_names *update_fields; /* NULL: all */
+};
+
+struct PEAL_NAMED_ONLY peal_post_save_args {
+	struct peal_instance *instance;
+	bool created; /* inserted, not updated */
+	bool raw;
+	const char *database;
+	const struct peal_names *update_fields;
+};
+
+/* Whose deletion it is: the instance or the query that was told to delete; the other one is NULL. */
+struct peal_origin {
+	struct peal_instance *instance;
+	struct peal_query *query;
+};
+
+struct PEAL_NAMED_ONLY peal_pre_delete_args {
+	struct peal_instance *instance; /* still has its key */
+	const char *database;
+	struct peal_origin origin;
+};
+
+struct PEAL_NAMED_ONLY peal_post_delete_args {
+	struct peal_instance *instance; /* still has its key; the row is gone */
+	const char *database;
+	struct peal_origin origin;
+};
+
+struct PEAL_NAMED_ONLY peal_class_prepared_args {
+	const struct peal_model *model;
+};
+
+PEAL_SIGNAL_DECLARE(peal_pre_init);
+PEAL_SIGNAL_DECLARE(peal_post_init);
+PEAL_SIGNAL_DECLARE(peal_pre_save);
+PEAL_SIGNAL_DECLARE(peal_post_save);
+PEAL_SIGNAL_DECLARE(peal_pre_delete);
+PEAL_SIGNAL_DECLARE(peal_post_delete);
+PEAL_SIGNAL_DECLARE(peal_class_prepared);
+
+PEAL_END_DECLS
+
+#endif
