@@ -9,9 +9,7 @@ DESTDIR ?=
 # Stages for "make test", all by default: make test STAGES="release tsan"
 STAGES ?=
 
-# A half-done build directory is set up anew.
-CONFIGURE = if [ -f $(BUILD)/build.ninja ]; then true; else \
-	rm -rf $(BUILD) && meson setup $(BUILD) --buildtype=debugoptimized >/dev/null; fi
+CONFIGURE = tools/configure $(BUILD)
 
 .PHONY: help demo build test bench format lint install clean
 
