@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c: what somebody else's program looks like; built against an installed Peal, and as a subproject. */
+/*
+ * main.c: what somebody else's program looks like; built against an installed Peal, and as a
+ * subproject.
+ */
 #include <peal/peal.h>
 
 #include <stdio.h>

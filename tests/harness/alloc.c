@@ -2,8 +2,9 @@
 /*
  * alloc.c: the counting and failing allocator.
  *
- * Every block has a header before it and a guard after it. All state is relaxed atomics: a lock would order the
- * library's threads and hide its races from the thread sanitizer, and could be held across a fork.
+ * Every block has a header before it and a guard after it. All state is relaxed atomics: a lock
+ * would order the library's threads and hide its races from the thread sanitizer, and could be held
+ * across a fork.
  */
 #include "internal.h"
 
@@ -88,7 +89,8 @@ void test_free(void *ctx, void *pointer, size_t size)
 	struct header *header = (struct header *)pointer - 1;
 	if (header->magic != MAGIC_LIVE)
 		T_FAIL("the library freed %p, which %s", pointer,
-		       header->magic == MAGIC_DEAD ? "was freed before" : "is no block of the allocator");
+		       header->magic == MAGIC_DEAD ? "was freed before"
+						   : "is no block of the allocator");
 	if (header->size != size)
 		T_FAIL("the library freed a block of %zu bytes as one of %zu", header->size, size);
 	if (memcmp((unsigned char *)pointer + size, guard, GUARD_SIZE) != 0)
@@ -129,8 +131,9 @@ void test__check_counts(const char *when, const struct test_counts *before)
 		test_glue.settle();
 	struct test_counts now = test_counts();
 	if (now.live_count != before->live_count || now.live_bytes != before->live_bytes)
-		T_FAIL("%s the library holds %zu blocks of %zu bytes; before it were %zu of %zu", when,
-		       now.live_count, now.live_bytes, before->live_count, before->live_bytes);
+		T_FAIL("%s the library holds %zu blocks of %zu bytes; before it were %zu of %zu",
+		       when, now.live_count, now.live_bytes, before->live_count,
+		       before->live_bytes);
 }
 
 static void check_run(const struct test_alloc_run *run)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * faults.c: tests that pass, and tests with a planted fault each. check-faults runs every one of them by itself and
- * demands the result that it lists. The name says which: good_ or bad_.
+ * faults.c: tests that pass, and tests with a planted fault each. check-faults runs every one of
+ * them by itself and demands the result that it lists. The name says which: good_ or bad_.
  */
 #include "pealtest.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -67,12 +68,14 @@ TEST(good_command)
 {
 	char *output;
 
-	T_INT(test_command((const char *const[]){ "sh", "-c", "echo out; echo err >&2; exit 3", NULL },
-			   &output),
+	T_INT(test_command(
+		      (const char *const[]){ "sh", "-c", "echo out; echo err >&2; exit 3", NULL },
+		      &output),
 	      3);
 	T_STR(output, "out\nerr\n");
 	free(output);
-	T_INT(test_command((const char *const[]){ "sh", "-c", "kill -9 $$", NULL }, NULL), 128 + SIGKILL);
+	T_INT(test_command((const char *const[]){ "sh", "-c", "kill -9 $$", NULL }, NULL),
+	      128 + SIGKILL);
 	T_INT(test_command((const char *const[]){ "/nonexistent/program", NULL }, NULL), 127);
 }
 
@@ -86,7 +89,8 @@ TEST(good_source_path)
 
 TEST(good_random_repeats)
 {
-	struct test_random a = test_random_init(1), b = test_random_init(1), c = test_random_init(2);
+	struct test_random a = test_random_init(1), b = test_random_init(1),
+			   c = test_random_init(2);
 	int same = 0;
 
 	for (int i = 0; i < 100; i++) {
@@ -374,5 +378,47 @@ TEST(bad_heap_leak_under_asan)
 	lost = NULL;
 #else
 	T_FAIL("needs the address sanitizer");
+#endif
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN 1
+#endif
+#endif
+
+#ifdef TSAN
+static int raced;
+
+static void *race(void *user)
+{
+	for (int i = 0; i < 1000; i++)
+		raced++;
+	return user;
+}
+#endif
+
+TEST(bad_race_under_tsan)
+{
+#ifdef TSAN
+	pthread_t thread;
+
+	T_OK(pthread_create(&thread, NULL, race, NULL));
+	race(NULL);
+	T_OK(pthread_join(thread, NULL));
+#else
+	T_FAIL("needs the thread sanitizer");
+#endif
+}
+
+TEST(bad_overflow_under_ubsan)
+{
+#ifdef PEAL_TEST_UBSAN
+	volatile int large = INT_MAX;
+	large = large + 1;
+#else
+	T_FAIL("needs the undefined behaviour sanitizer");
 #endif
 }

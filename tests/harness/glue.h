@@ -2,10 +2,10 @@
 /*
  * glue.h: what the harness does for a library around each test.
  *
- * The harness knows no library. A file that does (tests/harness/glue_*.c) defines test_glue, and is linked into
- * the test executables of that library; without one, nothing is called.
+ * The harness knows no library. A file that does (tests/harness/glue_*.c) defines test_glue, and is
+ * linked into the test executables of that library; without one, nothing is called.
  *
- *	static void before(void) { T_OK(peal_set_allocator(&(struct peal_allocator){ ... test_alloc, test_free })); }
+ *	static void before(void) { T_OK(peal_set_allocator(&counting_allocator)); }
  *	static void settle(void) { peal_trim(); }
  *	const struct test_glue test_glue = { .before = before, .settle = settle };
  *
@@ -19,7 +19,7 @@ struct test_glue {
 	void (*before)(void);
 	/* After the body returned: undo what before() did. The counts are compared afterwards. */
 	void (*after)(void);
-	/* Make the library give back what it only keeps for later; before each comparison of counts. */
+	/* Make the library give back what it only keeps; before each comparison of counts. */
 	void (*settle)(void);
 	/* The name of a result code, for messages: "PEAL_ENOMEM"; NULL when there is none. */
 	const char *(*code_name)(int code);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* glue_peal.c: each test of libpeal runs on the counting allocator, and sees the library's log on stderr. */
+/*
+ * glue_peal.c: each test of libpeal runs on the counting allocator, and sees the library's log on
+ * stderr.
+ */
 #include "glue.h"
 #include "pealtest.h"
 

@@ -2,10 +2,11 @@
 /*
  * pealtest.c: the runner and the asserts.
  *
- * The parent process stays single-threaded and touches nothing of the library. For each test it forks a child in a
- * process group of its own, whose output goes to an unlinked file that is shown when the test fails; the child runs
- * the test and the checks after it, and its exit status is the result. Nothing of a test survives: the group is
- * killed and the temporary directories are removed even when the child crashed.
+ * The parent process stays single-threaded and touches nothing of the library. For each test it
+ * forks a child in a process group of its own, whose output goes to an unlinked file that is shown
+ * when the test fails; the child runs the test and the checks after it, and its exit status is the
+ * result. Nothing of a test survives: the group is killed and the temporary directories are removed
+ * even when the child crashed.
  */
 #include "internal.h"
 
@@ -32,7 +33,7 @@
 /* No library: an executable that has one defines its own. */
 __attribute__((weak)) const struct test_glue test_glue = { 0 };
 
-/* The linker's bounds of the section; weak, so that an executable without tests links and says so. */
+/* The linker's bounds of the section; weak, so that an executable without tests links. */
 extern const struct test_case *const __start_pealtest[] __attribute__((weak, visibility("hidden")));
 extern const struct test_case *const __stop_pealtest[] __attribute__((weak, visibility("hidden")));
 
@@ -51,11 +52,14 @@ static struct {
 
 const struct test_case *test__current;
 
-/* ---- Asserts ----------------------------------------------------------------------------------------------- */
+/* ---- Asserts --------------------------------------------------------------------------------- */
 
-/* One write per message and no stdio: it must work in any thread, and in the child of a threaded process. */
-__attribute__((format(printf, 1, 0)))
-static void say(const char *format, va_list args, const char *file, int line)
+/*
+ * One write per message and no stdio: it must work in any thread, and in the child of a threaded
+ * process.
+ */
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args,
+						      const char *file, int line)
 {
 	char text[2048];
 	int used = snprintf(text, sizeof(text), "%s:%d: ", file, line);
@@ -103,23 +107,25 @@ void test__code(const char *file, int line, const char *text, int value, int exp
 	char got[80], wanted[80];
 
 	if (value != expected)
-		test__fail(file, line, "%s returned %s, expected %s", text, code_text(value, got, sizeof(got)),
+		test__fail(file, line, "%s returned %s, expected %s", text,
+			   code_text(value, got, sizeof(got)),
 			   code_text(expected, wanted, sizeof(wanted)));
 }
 
-void test__int(const char *file, int line, const char *text, const char *expected_text, intmax_t value,
-	       intmax_t expected)
+void test__int(const char *file, int line, const char *text, const char *expected_text,
+	       intmax_t value, intmax_t expected)
 {
 	if (value != expected)
-		test__fail(file, line, "%s is %jd, expected %jd (%s)", text, value, expected, expected_text);
+		test__fail(file, line, "%s is %jd, expected %jd (%s)", text, value, expected,
+			   expected_text);
 }
 
-void test__uint(const char *file, int line, const char *text, const char *expected_text, uintmax_t value,
-		uintmax_t expected)
+void test__uint(const char *file, int line, const char *text, const char *expected_text,
+		uintmax_t value, uintmax_t expected)
 {
 	if (value != expected)
-		test__fail(file, line, "%s is %ju (0x%jx), expected %ju (0x%jx) (%s)", text, value, value,
-			   expected, expected, expected_text);
+		test__fail(file, line, "%s is %ju (0x%jx), expected %ju (0x%jx) (%s)", text, value,
+			   value, expected, expected, expected_text);
 }
 
 /* A text in quotes, with what cannot be printed as \xNN; cut at the buffer's end. */
@@ -145,8 +151,8 @@ static const char *quote(const char *value, char *text, size_t size)
 	return text;
 }
 
-void test__str(const char *file, int line, const char *text, const char *expected_text, const char *value,
-	       const char *expected)
+void test__str(const char *file, int line, const char *text, const char *expected_text,
+	       const char *value, const char *expected)
 {
 	char got[800], wanted[800];
 
@@ -162,15 +168,16 @@ void test__has(const char *file, int line, const char *text, const char *value, 
 	char got[800], wanted[800];
 
 	if (!value || !strstr(value, part))
-		test__fail(file, line, "%s is %s,\n\twithout %s", text, quote(value, got, sizeof(got)),
-			   quote(part, wanted, sizeof(wanted)));
+		test__fail(file, line, "%s is %s,\n\twithout %s", text,
+			   quote(value, got, sizeof(got)), quote(part, wanted, sizeof(wanted)));
 }
 
-void test__ptr(const char *file, int line, const char *text, const char *expected_text, const void *value,
-	       const void *expected)
+void test__ptr(const char *file, int line, const char *text, const char *expected_text,
+	       const void *value, const void *expected)
 {
 	if (value != expected)
-		test__fail(file, line, "%s is %p, expected %p (%s)", text, value, expected, expected_text);
+		test__fail(file, line, "%s is %p, expected %p (%s)", text, value, expected,
+			   expected_text);
 }
 
 void test__bool(const char *file, int line, const char *text, bool value, bool expected)
@@ -179,25 +186,27 @@ void test__bool(const char *file, int line, const char *text, bool value, bool e
 		test__fail(file, line, "%s is %s", text, value ? "true" : "false");
 }
 
-void test__double(const char *file, int line, const char *text, double value, double expected, double distance)
+void test__double(const char *file, int line, const char *text, double value, double expected,
+		  double distance)
 {
 	bool both_nan = value != value && expected != expected;
 	double difference = value > expected ? value - expected : expected - value;
 
 	if (!both_nan && value != expected && !(difference <= distance))
-		test__fail(file, line, "%s is %.17g, expected %.17g (within %g)", text, value, expected,
-			   distance);
+		test__fail(file, line, "%s is %.17g, expected %.17g (within %g)", text, value,
+			   expected, distance);
 }
 
-void test__mem(const char *file, int line, const char *text, const void *value, const void *expected,
-	       size_t size)
+void test__mem(const char *file, int line, const char *text, const void *value,
+	       const void *expected, size_t size)
 {
 	const unsigned char *got = value, *wanted = expected;
 
 	for (size_t i = 0; i < size; i++) {
 		if (got[i] != wanted[i])
-			test__fail(file, line, "%s differs at byte %zu of %zu: 0x%02x, expected 0x%02x", text, i,
-				   size, got[i], wanted[i]);
+			test__fail(file, line,
+				   "%s differs at byte %zu of %zu: 0x%02x, expected 0x%02x", text,
+				   i, size, got[i], wanted[i]);
 	}
 }
 
@@ -213,7 +222,7 @@ uint64_t test_seed(void)
 	return options.seed;
 }
 
-/* ---- The child: one test and the checks after it ------------------------------------------------------------- */
+/* ---- The child: one test and the checks after it --------------------------------------------- */
 
 #define FDS_MAX 4096
 
@@ -271,8 +280,8 @@ static int thread_count(void)
 }
 
 /*
- * The thread sanitizer runs a thread of its own in each process, from the first pthread_create() on. Have it started
- * before the threads are counted.
+ * The thread sanitizer runs a thread of its own in each process, from the first pthread_create()
+ * on. Have it started before the threads are counted.
  */
 #if defined(__SANITIZE_THREAD__)
 #define TSAN 1
@@ -319,7 +328,8 @@ static void children_check(void)
 	pid_t pid = waitpid(-1, NULL, WNOHANG);
 
 	if (pid > 0)
-		T_FAIL("the test leaves the ended child process %d without having waited for it", (int)pid);
+		T_FAIL("the test leaves the ended child process %d without having waited for it",
+		       (int)pid);
 	if (pid == 0)
 		T_FAIL("the test leaves a child process running");
 }
@@ -348,7 +358,7 @@ static void run_in_this_process(const struct test_case *test)
 	test__current = NULL;
 }
 
-/* ---- The parent ---------------------------------------------------------------------------------------------- */
+/* ---- The parent ------------------------------------------------------------------------------ */
 
 /* Wait for the child; false when the time is over, and the child is then killed. */
 static bool wait_for(pid_t pid, double seconds, int *ret_status)
@@ -364,7 +374,8 @@ static bool wait_for(pid_t pid, double seconds, int *ret_status)
 	for (;;) {
 		int64_t left_ms = (end - test_clock_ns()) / 1000000 + 1;
 		struct pollfd event = { .fd = pidfd, .events = POLLIN };
-		int n = poll(&event, 1, left_ms > 0 ? (int)(left_ms < INT_MAX ? left_ms : INT_MAX) : 0);
+		int n = poll(&event, 1,
+			     left_ms > 0 ? (int)(left_ms < INT_MAX ? left_ms : INT_MAX) : 0);
 
 		if (n > 0)
 			break;
@@ -469,13 +480,14 @@ static bool run_one(const struct test_case *test, int number)
 	if (passed)
 		printf("ok %d - %s (%.3f s)\n", number, test->name, seconds);
 	else
-		printf("not ok %d - %s (%.3f s): %s\n# %s:%d; again with --seed 0x%" PRIx64 " %s\n", number,
-		       test->name, seconds, reason, test->file, test->line, options.seed, test->name);
+		printf("not ok %d - %s (%.3f s): %s\n# %s:%d; again with --seed 0x%" PRIx64 " %s\n",
+		       number, test->name, seconds, reason, test->file, test->line, options.seed,
+		       test->name);
 	fflush(stdout);
 	return passed;
 }
 
-/* ---- Command line -------------------------------------------------------------------------------------------- */
+/* ---- Command line ---------------------------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b)
 {
@@ -485,13 +497,15 @@ static int by_place(const void *a, const void *b)
 	return order ? order : ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
 }
 
-static bool is_wanted(const struct test_case *test, const struct test_case *const *all, size_t count)
+static bool is_wanted(const struct test_case *test, const struct test_case *const *all,
+		      size_t count)
 {
 	for (int i = 0; i < options.name_count; i++) {
 		bool exact = false;
 		for (size_t j = 0; j < count; j++)
 			exact = exact || strcmp(all[j]->name, options.names[i]) == 0;
-		if (exact ? strcmp(test->name, options.names[i]) == 0 : !!strstr(test->name, options.names[i]))
+		if (exact ? strcmp(test->name, options.names[i]) == 0
+			  : !!strstr(test->name, options.names[i]))
 			return true;
 	}
 	return options.name_count == 0;
@@ -500,7 +514,8 @@ static bool is_wanted(const struct test_case *test, const struct test_case *cons
 static _Noreturn void usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s [--list] [--no-fork] [--verbose] [--keep] [--seed N] [--repeat N] [name ...]\n",
+		"usage: %s [--list] [--no-fork] [--verbose] [--keep] [--seed N] [--repeat N] "
+		"[name ...]\n",
 		program);
 	exit(2);
 }
@@ -552,7 +567,10 @@ static void parse_options(int argc, char **argv)
 	options.name_count = argc - i;
 }
 
-/* The wanted tests in the order of the source, NULL-terminated; for --repeat the caller walks it again. */
+/*
+ * The wanted tests in the order of the source, NULL-terminated; for --repeat the caller walks it
+ * again.
+ */
 static const struct test_case **choose(size_t *ret_count)
 {
 	size_t count = (size_t)(__stop_pealtest - __start_pealtest);
@@ -591,7 +609,8 @@ int main(int argc, char **argv)
 	}
 
 	const char *tmp = getenv("TMPDIR");
-	snprintf(options.tmp, sizeof(options.tmp), "%s/pealtest.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	snprintf(options.tmp, sizeof(options.tmp), "%s/pealtest.XXXXXX",
+		 tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(options.tmp)) {
 		fprintf(stderr, "cannot make %s: %s\n", options.tmp, strerror(errno));
 		return 2;

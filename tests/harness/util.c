@@ -167,7 +167,10 @@ int test_command(const char *const argv[], char **ret_output)
 	if (pid == 0) {
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
-		/* execvp() takes the pointers without const for historical reasons; it does not write. */
+		/*
+		 * execvp() takes the pointers without const for historical reasons; it does not
+		 * write.
+		 */
 		execvp(argv[0], (char *const *)(uintptr_t)argv);
 		dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
