@@ -100,7 +100,8 @@ enum peal_log_level {
  * Called with one line of text without its newline, at the moment it happens, in the thread where it happens, with
  * no lock held. domain is the part that speaks: "peal.dispatch", "peal.db". Everything is borrowed for the call.
  */
-typedef void peal_log_fn(void *user, enum peal_log_level level, const char *domain, const char *message);
+typedef void peal_log_fn(void *user, enum peal_log_level level, const char *domain,
+			 const char *message);
 
 /* Set the log callback; NULL (the default) is silence. To be set before other threads use the library. */
 PEAL_API void peal_set_log(peal_log_fn *log, void *user);

@@ -70,10 +70,21 @@ struct peal_task;
  */
 struct peal_signal {
 	const char *name;
-	const char *site;    /* where it is defined: "school/exam.c:12" */
-	uint32_t args_size;  /* of the argument struct, as its definer knew it */
-	uint32_t listeners;  /* connections; 0: a send does nothing. Read by peal_signal_is_heard(). */
-	void *internal[8];
+	const char *site;   /* where it is defined: "school/exam.c:12" */
+	uint32_t args_size; /* of the argument struct, as its definer knew it */
+	uint32_t
+		listeners; /* connections; 0: a send does nothing. Read by peal_signal_is_heard(). */
+	struct peal__list {
+		struct peal__array *array;
+		struct peal_signal *signal;
+		const void *sender;
+		struct peal__list *levels;
+		int32_t priority;
+		uint32_t live;
+	} any;                       /* receivers that hear any sender */
+	struct peal__table *senders; /* and those that hear one */
+	struct peal_signal *next;
+	uint32_t state;
 };
 
 /*
@@ -90,13 +101,15 @@ struct peal_handle {
  */
 struct peal_call {
 	struct peal_signal *signal;
-	const void *sender;	  /* as given to the send; NULL when sent without one */
-	void *user;		  /* .user of this connection */
-	struct peal_error *error; /* where the details of an error go; NULL when nobody asked for them */
+	const void *sender; /* as given to the send; NULL when sent without one */
+	void *user;         /* .user of this connection */
+	struct peal_error
+		*error; /* where the details of an error go; NULL when nobody asked for them */
 };
 
-/* Give the response of this receiver (Django: its return value). Text is copied if somebody collects it. */
-PEAL_API void peal_call_respond(struct peal_call *call, struct peal_value response);
+/* Give the response of this receiver (Django: its return value). Text and bytes are copied if somebody collects them:
+ * 0 or PEAL_ENOMEM. */
+PEAL_API int peal_call_respond(struct peal_call *call, struct peal_value response);
 
 /* The handle of the connection that is being called. */
 PEAL_API struct peal_handle peal_call_handle(const struct peal_call *call);
@@ -119,13 +132,18 @@ PEAL_API unsigned peal_call_depth(const struct peal_call *call);
  *	free(room);
  */
 struct peal_scope {
-	void *internal[5];
+	struct peal__conn *first; /* the members are the library's */
+	size_t size;
+	size_t ending;
+	void (*release)(void *user);
+	void *user;
 };
 
 /*
  * End all connections of a scope and wait until none of their receivers runs. Waits for no other receiver. The scope
  * may then be used again or freed. Ending an empty scope does nothing.
- * Returns 0; PEAL_EDEADLK, changing nothing, inside a receiver: two receivers that wait for each other would hang.
+ * Returns 0; PEAL_EDEADLK, changing nothing, inside a receiver: two receivers that wait for each other would hang;
+ * PEAL_EBUSY when the scope is already being ended.
  */
 PEAL_API PEAL_MUST_CHECK int peal_scope_end(struct peal_scope *scope);
 
@@ -136,7 +154,8 @@ PEAL_API PEAL_MUST_CHECK int peal_scope_end(struct peal_scope *scope);
  * Returns 0 when release has been called, PEAL_RUNNING when it is still to be called; PEAL_EBUSY when the scope is
  * already being ended.
  */
-PEAL_API int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user), void *user);
+PEAL_API int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user),
+				     void *user);
 
 /* The number of connections in the scope, those that wait for a named sender included. */
 PEAL_API size_t peal_scope_size(const struct peal_scope *scope);
@@ -146,27 +165,27 @@ PEAL_API size_t peal_scope_size(const struct peal_scope *scope);
  */
 
 /* The options of a connection; each may be left out. */
-#define PEAL_CONNECT_OPTIONS                                                                                       \
-	/* hear only this sender; NULL: any. Compared by address. */                                               \
-	const void *sender;                                                                                        \
-	/* instead of sender: a name, "school.Student", that peal_sender_register() has given or will give. */     \
-	const char *sender_name;                                                                                   \
-	/* given to each call as call->user. */                                                                    \
-	void *user;                                                                                                \
+#define PEAL_CONNECT_OPTIONS                                                                                          \
+	/* hear only this sender; NULL: any. Compared by address. */                                                  \
+	const void *sender;                                                                                           \
+	/* instead of sender: a name, "school.Student", that peal_sender_register() has given or will give. */        \
+	const char *sender_name;                                                                                      \
+	/* given to each call as call->user. */                                                                       \
+	void *user;                                                                                                   \
 	/* called once with user when the connection has ended and its last call has returned; never under a lock. */ \
-	void (*release)(void *user);                                                                               \
-	/* part of the identity instead of receiver and user; copied. NULL and "" are none. */                     \
-	const char *uid;                                                                                           \
-	/* the connection ends with this scope. */                                                                 \
-	struct peal_scope *scope;                                                                                  \
-	/* where the handle goes, also that of the connection that was there already. */                           \
-	struct peal_handle *ret_handle;                                                                            \
-	/* higher runs earlier; 0 is the usual one. */                                                             \
+	void (*release)(void *user);                                                                                  \
+	/* part of the identity instead of receiver and user; copied. NULL and "" are none. */                        \
+	const char *uid;                                                                                              \
+	/* the connection ends with this scope. */                                                                    \
+	struct peal_scope *scope;                                                                                     \
+	/* where the handle goes, also that of the connection that was there already. */                              \
+	struct peal_handle *ret_handle;                                                                               \
+	/* higher runs earlier; 0 is the usual one. */                                                                \
 	int priority
 
 /* The untyped form of a receiver and its options, for bindings to other languages; C code uses PEAL_CONNECT. */
 struct peal_connection {
-	size_t size;	       /* sizeof(struct peal_connection) */
+	size_t size; /* sizeof(struct peal_connection) */
 	peal_function *receiver;
 	const char *site;      /* "FILE:LINE:RECEIVER", static: kept, not copied; NULL is allowed */
 	uint32_t args_size;    /* of the argument struct that the receiver knows */
@@ -181,13 +200,21 @@ struct peal_connection {
  * Errors: PEAL_EINVAL (no receiver; both sender and sender_name; a sender_name that is not "group.Name"; a scope
  * that is being ended; a signal that is being freed), PEAL_ENOMEM: nothing has changed.
  */
-PEAL_API PEAL_MUST_CHECK int peal_connect(struct peal_signal *signal, const struct peal_connection *connection);
+PEAL_API PEAL_MUST_CHECK int peal_connect(struct peal_signal *signal,
+					  const struct peal_connection *connection);
+
+PEAL_MUST_CHECK static inline int peal_connect_described(struct peal_signal *signal,
+							 struct peal_connection connection)
+{
+	return peal_connect(signal, &connection);
+}
 
 /*
  * End the connection and wait until its receiver runs in no thread; waits for no other receiver. When it returns 0,
  * release has been called.
- * Returns 0; PEAL_NOT_FOUND when there is no such connection (any more), in which case its receiver is not running
- * either, unless it was ended by a deferred form; PEAL_EDEADLK, changing nothing, inside a receiver.
+ * Returns 0; PEAL_NOT_FOUND when there is no such connection (any more): its receiver is not running either, unless
+ * it was ended by a deferred form or another thread is ending it right now; PEAL_EDEADLK, changing nothing, inside a
+ * receiver.
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect(struct peal_handle handle);
 
@@ -200,15 +227,16 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect(struct peal_handle handle);
 PEAL_API int peal_disconnect_deferred(struct peal_handle handle);
 
 /* Find a connection by its identity: the receiver (or uid), user and sender of *connection. 0 or PEAL_NOT_FOUND. */
-PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal, const struct peal_connection *connection,
+PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal,
+				       const struct peal_connection *connection,
 				       struct peal_handle *ret_handle);
 
 /* Whether the connection is there (it may be gone in the next moment). */
 PEAL_API bool peal_is_connected(struct peal_handle handle);
 
 /*
- * End all connections, to any signal, whose receiver or release function lies in the same loaded object (program or
- * plug-in) as address, and wait for them: to be called before dlclose().
+ * End all connections whose signal, receiver or release function lies in the same loaded object (program or plug-in)
+ * as address, wait for them, and forget the signals there: to be called before dlclose().
  * Returns 0, or PEAL_EDEADLK inside a receiver; ret_count (may be NULL) is how many there were.
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect_module(const void *address, size_t *ret_count);
@@ -242,9 +270,9 @@ PEAL_API size_t peal_sender_forget(const void *sender);
 /* One receiver's answer. All borrowed from the results. */
 struct peal_result {
 	struct peal_handle handle;
-	const char *receiver;	    /* its name */
-	int code;		    /* what it returned */
-	const char *message;	    /* the details of its error; "" when there are none */
+	const char *receiver;       /* its name */
+	int code;                   /* what it returned */
+	const char *message;        /* the details of its error; "" when there are none */
 	struct peal_value response; /* what it gave to peal_call_respond(); PEAL_NULL otherwise */
 };
 
@@ -265,8 +293,8 @@ struct peal_results {
 PEAL_API void peal_results_fini(struct peal_results *results);
 
 enum peal_send_mode {
-	PEAL_SEND_STOP = 0,   /* stop at the first error (Django: send) */
-	PEAL_SEND_ALL = 1,    /* call all, log errors (Django: send_robust) */
+	PEAL_SEND_STOP = 0, /* stop at the first error (Django: send) */
+	PEAL_SEND_ALL = 1,  /* call all, log errors (Django: send_robust) */
 };
 
 /* Whether anybody hears the signal at all. The test that PEAL_SEND makes. */
@@ -286,9 +314,11 @@ PEAL_API bool peal_has_receivers(struct peal_signal *signal, const void *sender)
  * takes the place for the answers (NULL: none) and for the details of the error (NULL: none); with PEAL_SEND_ALL
  * it returns 0 whatever the receivers returned, and each error goes to results and to the log.
  */
-PEAL_API int peal_send(struct peal_signal *signal, const void *sender, const void *args, size_t args_size);
-PEAL_API int peal_send_with(struct peal_signal *signal, const void *sender, const void *args, size_t args_size,
-			    enum peal_send_mode mode, struct peal_results *results, struct peal_error *error);
+PEAL_API int peal_send(struct peal_signal *signal, const void *sender, const void *args,
+		       size_t args_size);
+PEAL_API int peal_send_with(struct peal_signal *signal, const void *sender, const void *args,
+			    size_t args_size, enum peal_send_mode mode,
+			    struct peal_results *results, struct peal_error *error);
 
 /* All receivers are done. code is 0 or the first error, in the order of the results, which are borrowed. */
 typedef void peal_done_fn(void *user, int code, const struct peal_results *results);
@@ -298,8 +328,9 @@ typedef void peal_done_fn(void *user, int code, const struct peal_results *resul
  * called or has been; or an error (PEAL_ENOMEM, PEAL_EDEPTH): nothing has been called and done never will be. done
  * may be NULL.
  */
-PEAL_API PEAL_MUST_CHECK int peal_asend(struct peal_signal *signal, const void *sender, const void *args,
-					size_t args_size, enum peal_send_mode mode, peal_done_fn *done, void *user);
+PEAL_API PEAL_MUST_CHECK int peal_asend(struct peal_signal *signal, const void *sender,
+					const void *args, size_t args_size,
+					enum peal_send_mode mode, peal_done_fn *done, void *user);
 
 /* The largest number of sends inside each other in one thread, 1 to 64; 64 at first. Set it before sending. */
 PEAL_API unsigned peal_depth_limit(void);
@@ -319,7 +350,8 @@ PEAL_API PEAL_MUST_CHECK int peal_thread_prepare(void);
  * Make a signal, for one object's own events for example. The name is copied. args_size is that of its argument
  * struct. Used with PEAL_CONNECT_TO and PEAL_SEND_TO. Returns 0, PEAL_EINVAL or PEAL_ENOMEM.
  */
-PEAL_API PEAL_MUST_CHECK int peal_signal_new(const char *name, size_t args_size, struct peal_signal **ret_signal);
+PEAL_API PEAL_MUST_CHECK int peal_signal_new(const char *name, size_t args_size,
+					     struct peal_signal **ret_signal);
 
 /*
  * End all its connections, as by peal_disconnect_deferred(), and free the signal: at once, or when the sends of it
@@ -341,9 +373,9 @@ PEAL_API void peal_signal_register(struct peal_signal *signal);
 struct peal_mute {
 	struct peal_signal *signal; /* NULL: every signal */
 	peal_function *receiver;    /* NULL: every receiver */
-	const void *sender;	    /* NULL: every sender */
-	const char *uid;	    /* NULL: with any uid or none; borrowed until the end */
-	uint64_t suppressed;	    /* how many calls it has kept from happening */
+	const void *sender;         /* NULL: every sender */
+	const char *uid;            /* NULL: with any uid or none; borrowed until the end */
+	uint64_t suppressed;        /* how many calls it has kept from happening */
 	void *internal[3];
 };
 
@@ -356,102 +388,99 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  * For a signal NAME with arguments struct NAME_args they make:
  *   NAME_fn                     the type of its receivers
  *   struct NAME_receiver        a receiver and its options
- *   NAME_connection()           that as the untyped struct peal_connection
+ *   NAME_connection()           that as the untyped struct peal_connection, for peal_connect()
+ *   NAME_async_...              the same for asynchronous receivers (peal/async.h)
  *   NAME_send(), NAME_send_with()  where the signal may be sent
  * In C++, which has no compound literals, use these directly.
  */
 
 /* The types that go with struct NAME_args, for signals made at run time (PEAL_SIGNAL_DECLARE includes it). */
-#define PEAL_SIGNAL_TYPE(name_)                                                                                    \
-	typedef int name_##_fn(struct peal_call *call, const struct name_##_args *args);                           \
-	struct name_##_receiver {                                                                                  \
-		name_##_fn *receiver;                                                                              \
-		PEAL_CONNECT_OPTIONS;                                                                              \
-	};                                                                                                         \
-	PEAL__UNUSED static inline struct peal_connection name_##_connection(const struct name_##_receiver *r, const char *site) \
-	{                                                                                                          \
-		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);                              \
-		return connection;                                                                                 \
-	}                                                                                                          \
-	PEAL__UNUSED static inline int name_##_receiver_connect(struct peal_signal *signal, const void *r, const char *site,    \
-						   struct peal_scope *scope)                                       \
-	{                                                                                                          \
-		struct peal_connection connection =                                                                \
-			name_##_connection((const struct name_##_receiver *)r, site);                              \
-		if (!connection.scope)                                                                             \
-			connection.scope = scope;                                                                  \
-		return peal_connect(signal, &connection);                                                          \
-	}                                                                                                          \
-	typedef void name_##_async_fn(struct peal_task *task, const struct name_##_args *args);                    \
-	struct name_##_async_receiver {                                                                            \
-		name_##_async_fn *receiver;                                                                        \
-		/* where the receiver is started; NULL: in the thread that sends. */                               \
-		struct peal_executor *executor;                                                                    \
-		PEAL_CONNECT_OPTIONS;                                                                              \
-	};                                                                                                         \
-	PEAL__UNUSED static inline struct peal_connection name_##_async_connection(                                \
-		const struct name_##_async_receiver *r, const char *site)                                          \
-	{                                                                                                          \
-		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);                              \
-		connection.asynchronous = 1;                                                                       \
-		connection.executor = r->executor;                                                                 \
-		return connection;                                                                                 \
-	}                                                                                                          \
-	PEAL__UNUSED static inline int name_##_async_connect(struct peal_signal *signal, const void *r,            \
-							     const char *site, struct peal_scope *scope)           \
-	{                                                                                                          \
-		struct peal_connection connection =                                                                \
-			name_##_async_connection((const struct name_##_async_receiver *)r, site);                  \
-		if (!connection.scope)                                                                             \
-			connection.scope = scope;                                                                  \
-		return peal_connect(signal, &connection);                                                          \
-	}                                                                                                          \
+#define PEAL_SIGNAL_TYPE(name_)                                                                    \
+	typedef int name_##_fn(struct peal_call *call, const struct name_##_args *args);           \
+	struct name_##_receiver {                                                                  \
+		name_##_fn *receiver;                                                              \
+		PEAL_CONNECT_OPTIONS;                                                              \
+	};                                                                                         \
+	PEAL__UNUSED static inline struct peal_connection name_##_connection(                      \
+		const struct name_##_receiver *r, const char *site)                                \
+	{                                                                                          \
+		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);              \
+		return connection;                                                                 \
+	}                                                                                          \
+	PEAL__UNUSED static inline struct peal_connection name_##_describe(const void *r,          \
+									   const char *site)       \
+	{                                                                                          \
+		return name_##_connection((const struct name_##_receiver *)r, site);               \
+	}                                                                                          \
+	typedef void name_##_async_fn(struct peal_task *task, const struct name_##_args *args);    \
+	struct name_##_async_receiver {                                                            \
+		name_##_async_fn *receiver;                                                        \
+		/* where the receiver is started; NULL: in the thread that sends. */               \
+		struct peal_executor *executor;                                                    \
+		PEAL_CONNECT_OPTIONS;                                                              \
+	};                                                                                         \
+	PEAL__UNUSED static inline struct peal_connection name_##_async_connection(                \
+		const struct name_##_async_receiver *r, const char *site)                          \
+	{                                                                                          \
+		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);              \
+		connection.asynchronous = 1;                                                       \
+		connection.executor = r->executor;                                                 \
+		return connection;                                                                 \
+	}                                                                                          \
+	PEAL__UNUSED static inline struct peal_connection name_##_async_describe(const void *r,    \
+										 const char *site) \
+	{                                                                                          \
+		return name_##_async_connection((const struct name_##_async_receiver *)r, site);   \
+	}                                                                                          \
 	struct peal_signal
 
-#define PEAL__CONNECTION(name_, r_, site_)                                                                         \
-	{                                                                                                          \
-		sizeof(struct peal_connection), (peal_function *)(r_)->receiver, (site_),                          \
-			(uint32_t)sizeof(struct name_##_args), 0, NULL, (r_)->sender, (r_)->sender_name,           \
-			(r_)->user, (r_)->release, (r_)->uid, (r_)->scope, (r_)->ret_handle, (r_)->priority        \
+#define PEAL__CONNECTION(name_, r_, site_)                                                    \
+	{                                                                                     \
+		sizeof(struct peal_connection), (peal_function *)(r_)->receiver, (site_),     \
+			(uint32_t)sizeof(struct name_##_args), 0, NULL, (r_)->sender,         \
+			(r_)->sender_name, (r_)->user, (r_)->release, (r_)->uid, (r_)->scope, \
+			(r_)->ret_handle, (r_)->priority                                      \
 	}
 
 /*
  * Declare a signal, in a header. Anybody may connect to it; only the file that defines it can send it.
  * Expects struct NAME_args before it.
  */
-#define PEAL_SIGNAL_DECLARE(name_)                                                                                 \
-	PEAL_SIGNAL_TYPE(name_);                                                                                   \
+#define PEAL_SIGNAL_DECLARE(name_) \
+	PEAL_SIGNAL_TYPE(name_);   \
 	extern struct peal_signal name_
 
 /* Define the signal, in exactly one .c file, which alone can then PEAL_SEND it. */
-#define PEAL_SIGNAL_DEFINE(name_)                                                                                  \
-	struct peal_signal name_ = { .name = #name_,                                                               \
-				     .site = __FILE__ ":" PEAL__TEXT(__LINE__),                                    \
-				     .args_size = (uint32_t)sizeof(struct name_##_args) };                         \
+#define PEAL_SIGNAL_DEFINE(name_)                                                          \
+	struct peal_signal name_ = { .name = #name_,                                       \
+				     .site = __FILE__ ":" PEAL__TEXT(__LINE__),            \
+				     .args_size = (uint32_t)sizeof(struct name_##_args) }; \
 	PEAL_SIGNAL_SENDER(name_)
 
 /* Let whoever sees this line send the signal: next to PEAL_SIGNAL_DECLARE for a signal that is public to send. */
-#define PEAL_SIGNAL_SENDER(name_)                                                                                  \
-	PEAL__UNUSED static inline int name_##_send(const void *sender, const struct name_##_args *args)                        \
-	{                                                                                                          \
-		return peal_send(&name_, sender, args, sizeof(*args));                                             \
-	}                                                                                                          \
-	PEAL__UNUSED static inline int name_##_send_with(const void *sender, const struct name_##_args *args,                   \
-					    enum peal_send_mode mode, struct peal_results *results,                \
-					    struct peal_error *error)                                              \
-	{                                                                                                          \
-		return peal_send_with(&name_, sender, args, sizeof(*args), mode, results, error);                  \
-	}                                                                                                          \
-	PEAL__UNUSED static inline int name_##_asend(const void *sender, const struct name_##_args *args,          \
-						     enum peal_send_mode mode, peal_done_fn *done, void *user)     \
-	{                                                                                                          \
-		return peal_asend(&name_, sender, args, sizeof(*args), mode, done, user);                          \
-	}                                                                                                          \
+#define PEAL_SIGNAL_SENDER(name_)                                                                 \
+	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
+						    const struct name_##_args *args)              \
+	{                                                                                         \
+		return peal_send(&name_, sender, args, sizeof(*args));                            \
+	}                                                                                         \
+	PEAL__UNUSED static inline int name_##_send_with(                                         \
+		const void *sender, const struct name_##_args *args, enum peal_send_mode mode,    \
+		struct peal_results *results, struct peal_error *error)                           \
+	{                                                                                         \
+		return peal_send_with(&name_, sender, args, sizeof(*args), mode, results, error); \
+	}                                                                                         \
+	PEAL__UNUSED static inline int name_##_asend(                                             \
+		const void *sender, const struct name_##_args *args, enum peal_send_mode mode,    \
+		peal_done_fn *done, void *user)                                                   \
+	{                                                                                         \
+		return peal_asend(&name_, sender, args, sizeof(*args), mode, done, user);         \
+	}                                                                                         \
 	struct peal_signal
 
 /* Declare and define in one line, for a signal of one file. */
-#define PEAL_SIGNAL(name_)                                                                                         \
-	PEAL_SIGNAL_DECLARE(name_);                                                                                \
+#define PEAL_SIGNAL(name_)          \
+	PEAL_SIGNAL_DECLARE(name_); \
 	PEAL_SIGNAL_DEFINE(name_)
 
 /* For a signal without arguments: struct lights_out_args { PEAL_NO_ARGS; };  PEAL_SEND(lights_out, NULL, PEAL_NONE) */
@@ -466,70 +495,79 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  *
  *	PEAL_CONNECT(peal_post_save, create_profile, .sender = &user_model, .uid = "profiles")
  */
-#define PEAL_CONNECT(signal_, ...)                                                                                 \
-	signal_##_receiver_connect(&(signal_), &(const struct signal_##_receiver){ .receiver = __VA_ARGS__ },      \
-				   PEAL__SITE(__VA_ARGS__), NULL)
+#define PEAL_CONNECT(signal_, ...)                                                                 \
+	peal_connect_described(                                                                    \
+		&(signal_), signal_##_connection(                                                  \
+				    &(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, \
+				    PEAL__SITE(__VA_ARGS__)))
 
 /* The same for a signal made at run time, of PEAL_SIGNAL_TYPE type_. */
-#define PEAL_CONNECT_TO(type_, signal_, ...)                                                                       \
-	type_##_receiver_connect((signal_), &(const struct type_##_receiver){ .receiver = __VA_ARGS__ },           \
-				 PEAL__SITE(__VA_ARGS__), NULL)
+#define PEAL_CONNECT_TO(type_, signal_, ...)                                                    \
+	peal_connect_described(                                                                 \
+		(signal_),                                                                      \
+		type_##_connection(&(const struct type_##_receiver){ .receiver = __VA_ARGS__ }, \
+				   PEAL__SITE(__VA_ARGS__)))
 
 /* An asynchronous receiver (peal/async.h), which has .executor besides the options. */
-#define PEAL_CONNECT_ASYNC(signal_, ...)                                                                           \
-	signal_##_async_connect(&(signal_), &(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ },   \
-				PEAL__SITE(__VA_ARGS__), NULL)
+#define PEAL_CONNECT_ASYNC(signal_, ...)                                                     \
+	peal_connect_described(&(signal_), signal_##_async_connection(                       \
+						   &(const struct signal_##_async_receiver){ \
+							   .receiver = __VA_ARGS__ },        \
+						   PEAL__SITE(__VA_ARGS__)))
 
 /*
  * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...])
  * By identity, as given to connect; with a uid the receiver may be NULL. The waiting form, and the other one.
  */
-#define PEAL_DISCONNECT(signal_, ...)                                                                              \
+#define PEAL_DISCONNECT(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), true)
-#define PEAL_DISCONNECT_DEFERRED(signal_, ...)                                                                     \
+#define PEAL_DISCONNECT_DEFERRED(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), false)
-#define PEAL__IDENTITY(signal_, ...)                                                                               \
+#define PEAL__IDENTITY(signal_, ...) \
 	signal_##_connection(&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, NULL)
 
 /* peal_find() and peal_disconnect() (wait) or peal_disconnect_deferred(), in one step that nothing comes between. */
-PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal, struct peal_connection like, bool wait);
+PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
+						  struct peal_connection like, bool wait);
 
 /*
  * PEAL_SEND(SIGNAL, SENDER, .argument = value...)              see peal_send()
  * An argument left out is zero. When nobody hears the signal the arguments are not evaluated.
  */
-#define PEAL_SEND(signal_, sender_, ...)                                                                           \
-	(peal_signal_is_heard(&(signal_)) ?                                                                        \
-		 signal_##_send((sender_), &(const struct signal_##_args){ __VA_ARGS__ }) :                        \
-		 0)
+#define PEAL_SEND(signal_, sender_, ...)                                                    \
+	(peal_signal_is_heard(&(signal_))                                                   \
+		 ? signal_##_send((sender_), &(const struct signal_##_args){ __VA_ARGS__ }) \
+		 : 0)
 
 /* The same with the answers of the receivers, in a struct peal_results (or NULL). */
-#define PEAL_SEND_COLLECT(signal_, sender_, results_, ...)                                                         \
-	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_STOP, (results_),  \
-			    NULL)
+#define PEAL_SEND_COLLECT(signal_, sender_, results_, ...)                            \
+	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
+			    PEAL_SEND_STOP, (results_), NULL)
 
 /* Call every receiver whatever it returns, log errors, and collect. */
-#define PEAL_SEND_ROBUST(signal_, sender_, results_, ...)                                                          \
-	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_ALL, (results_),   \
-			    NULL)
+#define PEAL_SEND_ROBUST(signal_, sender_, results_, ...)                             \
+	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
+			    PEAL_SEND_ALL, (results_), NULL)
 
 /* PEAL_SEND with a struct peal_error * for the details of what went wrong. */
-#define PEAL_SEND_ERROR(signal_, sender_, error_, ...)                                                             \
-	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_STOP, NULL,        \
-			    (error_))
+#define PEAL_SEND_ERROR(signal_, sender_, error_, ...)                                \
+	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
+			    PEAL_SEND_STOP, NULL, (error_))
 
 /* Send and go on; done(user, code, results) is called when all receivers are done: see peal/async.h. */
-#define PEAL_ASEND(signal_, sender_, done_, user_, ...)                                                            \
-	signal_##_asend((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_STOP, (done_), (user_))
-#define PEAL_ASEND_ROBUST(signal_, sender_, done_, user_, ...)                                                     \
-	signal_##_asend((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_ALL, (done_), (user_))
+#define PEAL_ASEND(signal_, sender_, done_, user_, ...)                                           \
+	signal_##_asend((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_STOP, \
+			(done_), (user_))
+#define PEAL_ASEND_ROBUST(signal_, sender_, done_, user_, ...)                                   \
+	signal_##_asend((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_ALL, \
+			(done_), (user_))
 
 /* A signal made at run time, of PEAL_SIGNAL_TYPE type_. */
-#define PEAL_SEND_TO(type_, signal_, sender_, ...)                                                                 \
-	(peal_signal_is_heard(signal_) ?                                                                           \
-		 peal_send((signal_), (sender_), &(const struct type_##_args){ __VA_ARGS__ },                      \
-			   sizeof(struct type_##_args)) :                                                          \
-		 0)
+#define PEAL_SEND_TO(type_, signal_, sender_, ...)                                              \
+	(peal_signal_is_heard(signal_)                                                          \
+		 ? peal_send((signal_), (sender_), &(const struct type_##_args){ __VA_ARGS__ }, \
+			     sizeof(struct type_##_args))                                       \
+		 : 0)
 
 /*
  * A table of receivers, connected at once: what Django's @receiver decorator and AppConfig.ready() do together.
@@ -542,46 +580,50 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal, st
  */
 struct peal_receiver {
 	struct peal_signal *signal;
-	int (*connect)(struct peal_signal *signal, const void *receiver, const char *site, struct peal_scope *scope);
+	struct peal_connection (*describe)(const void *receiver, const char *site);
 	const void *receiver;
 	const char *site;
 };
 
-#define PEAL_RECEIVER(signal_, ...)                                                                                \
-	{                                                                                                          \
-		&(signal_), signal_##_receiver_connect,                                                            \
-			&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, PEAL__SITE(__VA_ARGS__)     \
+#define PEAL_RECEIVER(signal_, ...)                                                    \
+	{                                                                              \
+		&(signal_), signal_##_describe,                                        \
+			&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, \
+			PEAL__SITE(__VA_ARGS__)                                        \
 	}
 
-#define PEAL_RECEIVER_ASYNC(signal_, ...)                                                                          \
-	{                                                                                                          \
-		&(signal_), signal_##_async_connect,                                                               \
-			&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ },                       \
-			PEAL__SITE(__VA_ARGS__)                                                                    \
+#define PEAL_RECEIVER_ASYNC(signal_, ...)                                                    \
+	{                                                                                    \
+		&(signal_), signal_##_async_describe,                                        \
+			&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ }, \
+			PEAL__SITE(__VA_ARGS__)                                              \
 	}
 
 /*
  * Connect all, in the order of the table; scope (may be NULL) is for those that name none. Receivers that are
  * connected already stay. On an error those that this call has connected are disconnected again (deferred).
  */
-PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *receivers, size_t count,
-						    struct peal_scope *scope);
+PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *receivers,
+						    size_t count, struct peal_scope *scope);
 
 /*
  * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ...]) { ... }
  * For this thread, until the end of the block, however it is left. A receiver of NULL means all of the signal's.
  */
-#define PEAL_MUTE(signal_, ...)                                                                                    \
-	PEAL__MUTE(PEAL__JOIN(peal_mute_, __LINE__), PEAL__JOIN(peal_mute_once_, __LINE__), signal_, __VA_ARGS__)
-#define PEAL__MUTE(mute_, once_, signal_, ...)                                                                     \
-	for (struct peal_mute mute_ PEAL_CLEANUP(peal_mute_end) =                                                  \
-		     peal_mute_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__)),                             \
-		     *once_ = (peal_mute_begin(&mute_), &mute_);                                                   \
+#define PEAL_MUTE(signal_, ...)                                                             \
+	PEAL__MUTE(PEAL__JOIN(peal_mute_, __LINE__), PEAL__JOIN(peal_mute_once_, __LINE__), \
+		   signal_, __VA_ARGS__)
+#define PEAL__MUTE(mute_, once_, signal_, ...)                                         \
+	for (struct peal_mute mute_ PEAL_CLEANUP(peal_mute_end) =                      \
+		     peal_mute_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__)), \
+				    *once_ = (peal_mute_begin(&mute_), &mute_);        \
 	     once_; once_ = NULL)
 
-static inline struct peal_mute peal_mute_like(struct peal_signal *signal, struct peal_connection like)
+static inline struct peal_mute peal_mute_like(struct peal_signal *signal,
+					      struct peal_connection like)
 {
-	struct peal_mute mute = { signal, like.receiver, like.sender, like.uid, 0, { NULL, NULL, NULL } };
+	struct peal_mute mute = { signal, like.receiver,       like.sender, like.uid,
+				  0,      { NULL, NULL, NULL } };
 
 	return mute;
 }

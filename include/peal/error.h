@@ -22,33 +22,33 @@ PEAL_BEGIN_DECLS
  * X(name, value, text). Negative: a failure, to forward unchanged. Positive: a condition, which the function that
  * returns it names and the caller handles. The numbers never change.
  */
-#define PEAL_ERROR_CODES(X)                                                                     \
-	X(PEAL_OK, 0, "success")                                                                \
-	X(PEAL_EINVAL, -1, "invalid argument")                                                  \
-	X(PEAL_ENOMEM, -2, "out of memory")                                                     \
-	X(PEAL_EDEPTH, -3, "sends are nested too deeply")                                       \
-	X(PEAL_EDEADLK, -4, "waiting here could never end")                                     \
-	X(PEAL_EBUSY, -5, "in use")                                                             \
-	X(PEAL_ENOTSUP, -6, "not supported by this build or this database")                     \
-	X(PEAL_ECANCELED, -7, "cancelled before it ran")                                        \
-	X(PEAL_ESYS, -8, "a system call failed")                                                \
-	X(PEAL_EDB, -9, "database error")                                                       \
-	X(PEAL_EINTEGRITY, -10, "a constraint of the database was violated")                    \
-	X(PEAL_ETRANSACTION, -11, "the transaction is broken or not in the state for this")     \
-	X(PEAL_EPROTECTED, -12, "protected rows refer to what was to be deleted")               \
-	X(PEAL_ERESTRICTED, -13, "restricted rows refer to what was to be deleted")             \
-	X(PEAL_ECONNECTION, -14, "the connection to the database was lost or refused")          \
-	X(PEAL_EFORK, -15, "the connection belongs to the parent process")                      \
-	X(PEAL_ELIMIT, -16, "a limit of the library was reached")                               \
-	X(PEAL_ERECEIVER, -17, "a receiver failed")                                             \
-	X(PEAL_ETYPE, -18, "a value has the wrong type")                                        \
-	X(PEAL_NOT_FOUND, 1, "not found")                                                       \
-	X(PEAL_EXISTS, 2, "exists already")                                                     \
-	X(PEAL_MULTIPLE, 3, "more than one found")                                              \
-	X(PEAL_RUNNING, 4, "still running")                                                     \
-	X(PEAL_PENDING, 5, "waiting for its sender to be registered")                           \
-	X(PEAL_INVALID, 6, "the values are not valid")                                          \
-	X(PEAL_CONFLICT, 7, "changed by somebody else meanwhile")                               \
+#define PEAL_ERROR_CODES(X)                                                                 \
+	X(PEAL_OK, 0, "success")                                                            \
+	X(PEAL_EINVAL, -1, "invalid argument")                                              \
+	X(PEAL_ENOMEM, -2, "out of memory")                                                 \
+	X(PEAL_EDEPTH, -3, "sends are nested too deeply")                                   \
+	X(PEAL_EDEADLK, -4, "waiting here could never end")                                 \
+	X(PEAL_EBUSY, -5, "in use")                                                         \
+	X(PEAL_ENOTSUP, -6, "not supported by this build or this database")                 \
+	X(PEAL_ECANCELED, -7, "cancelled before it ran")                                    \
+	X(PEAL_ESYS, -8, "a system call failed")                                            \
+	X(PEAL_EDB, -9, "database error")                                                   \
+	X(PEAL_EINTEGRITY, -10, "a constraint of the database was violated")                \
+	X(PEAL_ETRANSACTION, -11, "the transaction is broken or not in the state for this") \
+	X(PEAL_EPROTECTED, -12, "protected rows refer to what was to be deleted")           \
+	X(PEAL_ERESTRICTED, -13, "restricted rows refer to what was to be deleted")         \
+	X(PEAL_ECONNECTION, -14, "the connection to the database was lost or refused")      \
+	X(PEAL_EFORK, -15, "the connection belongs to the parent process")                  \
+	X(PEAL_ELIMIT, -16, "a limit of the library was reached")                           \
+	X(PEAL_ERECEIVER, -17, "a receiver failed")                                         \
+	X(PEAL_ETYPE, -18, "a value has the wrong type")                                    \
+	X(PEAL_NOT_FOUND, 1, "not found")                                                   \
+	X(PEAL_EXISTS, 2, "exists already")                                                 \
+	X(PEAL_MULTIPLE, 3, "more than one found")                                          \
+	X(PEAL_RUNNING, 4, "still running")                                                 \
+	X(PEAL_PENDING, 5, "waiting for its sender to be registered")                       \
+	X(PEAL_INVALID, 6, "the values are not valid")                                      \
+	X(PEAL_CONFLICT, 7, "changed by somebody else meanwhile")                           \
 	X(PEAL_DONE, 8, "nothing more to come")
 
 enum peal_code {
@@ -65,12 +65,13 @@ enum peal_code {
  * nothing and needs no clean-up. Messages name the thing and, where there is one, the remedy.
  */
 struct peal_error {
-	int code;				   /* the code that the function returned; 0 when unused */
-	int system_errno;			   /* errno, where a system call failed; else 0 */
-	char sqlstate[6];			   /* "23505", where a database spoke; else "" */
-	char field[PEAL_ERROR_NAME_MAX];	   /* the field or column concerned; else "" */
-	char receiver[PEAL_ERROR_NAME_MAX];	   /* the receiver that failed; else "" */
-	char message[PEAL_ERROR_MESSAGE_MAX];	   /* one line of text, cut at a character when too long */
+	int code;                           /* the code that the function returned; 0 when unused */
+	int system_errno;                   /* errno, where a system call failed; else 0 */
+	char sqlstate[6];                   /* "23505", where a database spoke; else "" */
+	char field[PEAL_ERROR_NAME_MAX];    /* the field or column concerned; else "" */
+	char receiver[PEAL_ERROR_NAME_MAX]; /* the receiver that failed; else "" */
+	char message
+		[PEAL_ERROR_MESSAGE_MAX]; /* one line of text, cut at a character when too long */
 };
 
 /* The text of a code, as in the list above; "unknown error" for any other number. Static. */
@@ -86,11 +87,13 @@ PEAL_API const char *peal_error_name(int code);
  *
  * is the whole of reporting. Never allocates. peal_error_clear() makes it as good as new.
  */
-PEAL_API int peal_error_set(struct peal_error *error, int code, const char *format, ...) PEAL_PRINTF(3, 4);
+PEAL_API int peal_error_set(struct peal_error *error, int code, const char *format, ...)
+	PEAL_PRINTF(3, 4);
 PEAL_API void peal_error_clear(struct peal_error *error);
 
 /* Put a text in front of the message: "while saving school.Student 4: " + what it said. NULL is allowed. */
-PEAL_API void peal_error_prefix(struct peal_error *error, const char *format, ...) PEAL_PRINTF(2, 3);
+PEAL_API void peal_error_prefix(struct peal_error *error, const char *format, ...)
+	PEAL_PRINTF(2, 3);
 
 PEAL_END_DECLS
 

@@ -30,20 +30,22 @@ struct peal_receiver_info {
 	struct peal_signal *signal;
 	const char *signal_name;
 	struct peal_handle handle;
+	uint64_t order;   /* of connecting: among equal priorities, the smaller is called first */
 	const char *name; /* as written at the connect; "?" when connected without a site */
 	const char *file; /* where it was connected; "" when unknown */
 	unsigned line;
-	const void *sender;	 /* NULL: any, or pending */
-	const char *sender_name; /* what a lazy connection waits for or found; "" otherwise; and the registered name
+	const void *sender; /* NULL: any, or pending */
+	const char *
+		sender_name; /* what a lazy connection waits for or found; "" otherwise; and the registered name
 				    of the sender, where it has one */
-	const char *uid;	 /* "" when it has none */
+	const char *uid; /* "" when it has none */
 	int priority;
-	bool pending;	    /* waits for its named sender */
+	bool pending; /* waits for its named sender */
 	bool asynchronous;
-	bool scoped;	    /* ends with a scope */
-	unsigned muted;	    /* mutes of the calling thread that cover it, whoever sends */
-	unsigned running;   /* calls of it under way, in all threads, tasks included */
-	uint64_t calls;	    /* since peal_count_calls(true); 0 when never counted */
+	bool scoped;      /* ends with a scope */
+	unsigned muted;   /* mutes of the calling thread that cover it, whoever sends */
+	unsigned running; /* calls of it under way, in all threads, tasks included */
+	uint64_t calls;   /* since peal_count_calls(true); 0 when never counted */
 };
 
 /* What was connected at one moment: a copy, which stays valid when everything it names is gone. */
@@ -51,30 +53,34 @@ struct peal_snapshot {
 	size_t signal_count;
 	const struct peal_signal_info *signals; /* in the order in which they became known */
 	size_t receiver_count;
-	const struct peal_receiver_info *receivers; /* by signal, in the order of the calls for one sender; pending
+	const struct peal_receiver_info
+		*receivers; /* by signal, in the order of the calls for one sender; pending
 						       ones last */
-	uint64_t suppressed; /* calls that mutes have kept from happening, in all threads, since the start */
+	uint64_t
+		suppressed; /* calls that mutes have kept from happening, in all threads, since the start */
 };
 
 /*
  * Take a snapshot of one signal, or of all that are known (NULL): those that ever had a connection, were made by
  * peal_signal_new() or given to peal_signal_register(). Returns 0 or PEAL_ENOMEM.
  */
-PEAL_API PEAL_MUST_CHECK int peal_snapshot_take(struct peal_signal *signal, struct peal_snapshot **ret_snapshot);
+PEAL_API PEAL_MUST_CHECK int peal_snapshot_take(struct peal_signal *signal,
+						struct peal_snapshot **ret_snapshot);
 PEAL_API void peal_snapshot_free(struct peal_snapshot *snapshot);
 
 /*
  * Count the calls of every receiver, from now on, or stop. Off at first: a shared counter would be written by every
- * sending thread, which a send otherwise never does. While it is on a send takes its longer way. Nestable.
+ * sending thread, which a send otherwise never does. While it is on a send takes its longer way, and each connection takes some more
+ * memory. Returns 0, or PEAL_ENOMEM and nothing has changed.
  */
-PEAL_API void peal_count_calls(bool on);
+PEAL_API PEAL_MUST_CHECK int peal_count_calls(bool on);
 
 enum peal_trace_kind {
-	PEAL_TRACE_SEND = 1,	 /* a send begins; receiver fields are empty */
-	PEAL_TRACE_CALL = 2,	 /* a receiver is about to be called */
-	PEAL_TRACE_RETURN = 3,	 /* it has returned code, after elapsed_ns */
-	PEAL_TRACE_MUTED = 4,	 /* it was not called: a mute covers it */
-	PEAL_TRACE_SENT = 5,	 /* the send has ended with code, after elapsed_ns */
+	PEAL_TRACE_SEND = 1,   /* a send begins; receiver fields are empty */
+	PEAL_TRACE_CALL = 2,   /* a receiver is about to be called */
+	PEAL_TRACE_RETURN = 3, /* it has returned code, after elapsed_ns */
+	PEAL_TRACE_MUTED = 4,  /* it was not called: a mute covers it */
+	PEAL_TRACE_SENT = 5,   /* the send has ended with code, after elapsed_ns */
 };
 
 struct peal_trace_event {

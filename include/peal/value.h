@@ -19,9 +19,9 @@ enum peal_value_kind {
 	PEAL_VALUE_BOOL = 1,
 	PEAL_VALUE_INT = 2,
 	PEAL_VALUE_REAL = 3,
-	PEAL_VALUE_TEXT = 4,  /* UTF-8, length in bytes, may contain NUL */
+	PEAL_VALUE_TEXT = 4, /* UTF-8, length in bytes, may contain NUL */
 	PEAL_VALUE_BYTES = 5,
-	PEAL_VALUE_TIME = 6,  /* microseconds since 1970-01-01T00:00:00Z */
+	PEAL_VALUE_TIME = 6, /* microseconds since 1970-01-01T00:00:00Z */
 	PEAL_VALUE_POINTER = 7,
 };
 
@@ -32,7 +32,8 @@ struct peal_value {
 		int64_t integer; /* also PEAL_VALUE_TIME */
 		double real;
 		struct {
-			const char *data; /* text is also terminated by a NUL that size does not count */
+			const char *
+				data; /* text is also terminated by a NUL that size does not count */
 			size_t size;
 		} text; /* also PEAL_VALUE_BYTES */
 		void *pointer;

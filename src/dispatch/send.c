@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending.
+ *
+ * peal_send() is the fast path: one list of receivers, nothing unusual. All else, and a thread's first send, takes the
+ * general path below it, which is the same in plainer words: two lists merged by serial, levels of priority, mutes,
+ * tracing, counting, collecting, asynchronous receivers, argument structs of another size.
+ *
+ * The rules of both (internal.h says why):
+ *   - publish the frame by depth, then what is walked through, look again whether it is still the one in place;
+ *   - publish a connection, then load its function, then see whether attention was asked for, then call;
+ *   - at the end clear the connection, take the frame back, and look for attention once more.
+ */
+#include "internal.h"
+#include "log.h"
+#include "memory.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * The true type of a receiver is int (struct peal_call *, const struct NAME_args *). It is called through this one:
+ * all pointers to structs and to void are passed alike wherever dlsym() works. docs/decisions/ has the measurement of
+ * the alternative, one more indirect call for each receiver.
+ */
+typedef int receiver_fn(struct peal_call *call, const void *args);
+
+/* Leaves the frame however the send is left: by return, by a C++ exception, by pthread_cancel. */
+struct leave {
+	struct thread *thread;
+	struct frame *frame;
+	unsigned depth;
+	int saved_errno;
+};
+
+static inline void leave(struct leave *leave)
+{
+	struct thread *thread = leave->thread;
+
+	publish(&leave->frame->conn, (conn_t *)NULL);
+	publish(&thread->depth, leave->depth);
+	if (PEAL_UNLIKELY(look(&thread->attention)))
+		peal__attend(thread);
+	*thread->errno_address = leave->saved_errno;
+}
+
+static int send_general(struct peal_signal *signal, const void *sender, const void *args,
+			size_t args_size, enum peal_send_mode mode, struct peal_results *results,
+			struct peal_error *error);
+
+/* ------------------------------------------------------------------------------------------------------- fast path */
+
+static inline int call_each(struct thread *thread, struct frame *frame, array_t *array,
+			    const void *args)
+{
+	uint32_t count = load_acquire(&array->count);
+	conn_t **entry = array->entry;
+
+	for (conn_t **end = entry + count; entry != end; entry++) {
+		conn_t *conn = *entry;
+		peal_function *function;
+		int code;
+
+		publish(&frame->conn, conn);
+		function = look(&conn->function);
+		if (PEAL_UNLIKELY(look(&thread->attention)))
+			peal__attend(thread);
+		frame->call.user = conn->user;
+		code = ((receiver_fn *)function)(&frame->call, args);
+		if (PEAL_UNLIKELY(code))
+			return code;
+	}
+	return PEAL_OK;
+}
+
+/*
+ * The one array that a send from this sender walks through, published in the frame. False: it is not that simple.
+ * *ret_array NULL: nobody listens.
+ */
+static inline bool simple_array(struct frame *frame, struct peal_signal *signal, const void *sender,
+				array_t **ret_array)
+{
+	list_t *list = &signal->any;
+	table_t *table = load_acquire(&signal->senders);
+	array_t *array;
+
+	if (table && sender) {
+		list_t *special;
+
+		publish(&frame->table, table);
+		if (PEAL_UNLIKELY(look(&signal->senders) != table))
+			return false;
+		special = table_find(table, sender);
+		if (special && load_relaxed(&special->array)) {
+			if (load_relaxed(&list->array))
+				return false;
+			list = special;
+		}
+		if (special && load_relaxed(&special->levels))
+			return false;
+	}
+	if (PEAL_UNLIKELY(load_relaxed(&signal->any.levels)))
+		return false;
+	do {
+		array = load_acquire(&list->array);
+		publish(&frame->pin[0], array);
+	} while (PEAL_UNLIKELY(look(&list->array) != array));
+	*ret_array = array;
+	return true;
+}
+
+int peal_send(struct peal_signal *signal, const void *sender, const void *args, size_t args_size)
+{
+	struct thread *thread = peal__self;
+	unsigned depth = thread->depth;
+	array_t *array;
+
+	if (!PEAL_UNLIKELY(depth >= load_relaxed(&thread->fast_depth))) {
+		struct frame *frame = &thread->frames[depth];
+		struct leave guard PEAL__UNUSED PEAL_CLEANUP(leave) = { thread, frame, depth,
+									*thread->errno_address };
+
+		publish(&thread->depth, depth + 1);
+		store_relaxed(&frame->call.signal, signal);
+		if (simple_array(frame, signal, sender, &array)) {
+			publish(&frame->table, (table_t *)NULL);
+			if (!array)
+				return PEAL_OK;
+			if (!PEAL_UNLIKELY(load_relaxed(&array->general) ||
+					   args_size < array->args_size)) {
+				frame->call.sender = sender;
+				return call_each(thread, frame, array, args);
+			}
+		}
+	}
+	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
+}
+
+int peal_send_with(struct peal_signal *signal, const void *sender, const void *args,
+		   size_t args_size, enum peal_send_mode mode, struct peal_results *results,
+		   struct peal_error *error)
+{
+	if (results)
+		peal__results_reset(results);
+	if (error)
+		peal_error_clear(error);
+	if (!peal_signal_is_heard(signal))
+		return PEAL_OK;
+	return send_general(signal, sender, args, args_size, mode, results, error);
+}
+
+/* ---------------------------------------------------------------------------------------------------- general path */
+
+/* The fast path relies on these two being empty. */
+static void leave_general(struct leave *guard)
+{
+	guard->frame->call.error = NULL;
+	guard->frame->collector = NULL;
+	leave(guard);
+}
+
+/* One send on the general path. */
+struct sending {
+	struct thread *thread;
+	struct frame *frame;
+	struct peal_signal *signal;
+	const void *sender;
+	const void *args;
+	size_t args_size;
+	void *longer; /* args with zeroes behind them, for receivers that know more of them; or NULL */
+	size_t longer_size;
+	enum peal_send_mode mode;
+	struct peal_results *results;
+	struct peal_error *error;
+	uint64_t start;              /* serials from here on are too late */
+	list_t *chains[2];           /* for any sender, and for this one */
+	struct operation *operation; /* of an asend; or while asynchronous receivers are started */
+	enum pass {
+		PASS_CALL,  /* call the synchronous ones */
+		PASS_CHECK, /* see whether waiting for the asynchronous ones could end */
+		PASS_START, /* start the asynchronous ones */
+	} pass;
+	bool asynchronous_seen;
+	bool begun; /* from here on receivers may have been called */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void trace(const struct sending *send, enum peal_trace_kind kind, const conn_t *conn,
+		  const char *site, int code, uint64_t elapsed_ns)
+{
+	peal_trace_fn *function = load_acquire(&peal__trace);
+	struct peal_trace_event event = {
+		.kind = kind,
+		.depth = send->thread->depth - 1,
+		.signal = send->signal,
+		.sender = send->sender,
+		.args = send->args,
+		.receiver = "",
+		.site = site ? site : "",
+		.code = code,
+		.elapsed_ns = elapsed_ns,
+	};
+
+	if (!function || send->thread->tracing)
+		return;
+	if (conn) {
+		event.receiver_size = peal__site_receiver(site, &event.receiver);
+		event.handle = peal__conn_handle(conn);
+		event.asynchronous = conn->flags & CONN_ASYNC;
+	}
+	send->thread->tracing = true;
+	function(peal__trace_user, &event);
+	send->thread->tracing = false;
+}
+
+/* Whether one of this thread's mutes covers the connection; all that do have kept a call from happening. */
+static bool muted(const struct sending *send, const conn_t *conn)
+{
+	bool found = false;
+
+	for (struct peal_mute *mute = peal__mutes; mute; mute = mute->internal[0]) {
+		if (!peal__mute_covers(mute, send->signal, send->sender, conn))
+			continue;
+		mute->suppressed++;
+		found = true;
+	}
+	if (found)
+		__atomic_fetch_add(&peal__suppressed, 1, __ATOMIC_RELAXED);
+	return found;
+}
+
+/* The arguments for a receiver that may know more members than the sender sent. NULL: out of memory. */
+static const void *args_for(struct sending *send, const conn_t *conn)
+{
+	if (conn->args_size <= send->args_size)
+		return send->args;
+	if (send->longer_size < conn->args_size) {
+		peal__free(send->longer, send->longer_size);
+		send->longer_size = conn->args_size;
+		send->longer = peal__alloc_zero(send->longer_size);
+		if (!send->longer) {
+			send->longer_size = 0;
+			return NULL;
+		}
+		memcpy(send->longer, send->args, send->args_size);
+	}
+	return send->longer;
+}
+
+/* The details of a receiver's error, where somebody wants them: the first one's to error, each one's to the results. */
+static void report(const struct sending *send, const char *site, int code,
+		   struct peal_error *detail)
+{
+	struct peal_error *first = send->results ? &send->results->error : NULL;
+
+	detail->code = code;
+	if (!detail->receiver[0])
+		peal__site_text(site, detail->receiver, sizeof(detail->receiver));
+	if (!detail->message[0])
+		strcpy(detail->message, peal_strerror(code)); /* NOLINT: the texts are short */
+	if (first && !first->code)
+		*first = *detail;
+	if (send->error && !send->error->code)
+		*send->error = *detail;
+	if (send->mode == PEAL_SEND_ALL)
+		peal__log(PEAL_LOG_ERROR, "peal.dispatch",
+			  "error calling %s in send_robust of %s: %s", detail->receiver,
+			  send->signal->name, detail->message);
+}
+
+/* Call a synchronous receiver, with all that may be wanted around it. */
+static int call_one(struct sending *send, conn_t *conn, peal_function *function)
+{
+	struct peal_call *call = &send->frame->call;
+	struct extra *extra = load_acquire(&conn->extra);
+	bool detailed = send->results || send->error || send->mode == PEAL_SEND_ALL;
+	struct collector collector = { .results = send->results,
+				       .response = { .kind = PEAL_VALUE_NULL } };
+	const char *site = conn->site;
+	bool tracing = load_relaxed(&peal__trace) != NULL;
+	const void *args = args_for(send, conn);
+	struct peal_error detail;
+	uint64_t begin = 0;
+	int code;
+
+	if (!args)
+		return PEAL_ENOMEM;
+	if (extra && load_relaxed(&peal__counting))
+		__atomic_fetch_add(&extra->calls, 1, __ATOMIC_RELAXED);
+	if (tracing) {
+		trace(send, PEAL_TRACE_CALL, conn, site, 0, 0);
+		begin = now_ns();
+	}
+	if (detailed)
+		detail = (struct peal_error){ .code = 0 };
+	call->user = conn->user;
+	call->error = detailed ? &detail : NULL;
+	send->frame->collector = send->results ? &collector : NULL;
+	code = ((receiver_fn *)function)(call, args);
+	send->frame->collector = NULL;
+	call->error = NULL;
+	if (tracing)
+		trace(send, PEAL_TRACE_RETURN, conn, site, code, now_ns() - begin);
+	if (code && detailed)
+		report(send, site, code, &detail);
+	if (send->results)
+		peal__results_add(send->results, peal__conn_handle(conn), site, code,
+				  code ? detail.message : "", collector.response);
+	return send->mode == PEAL_SEND_ALL ? PEAL_OK : code;
+}
+
+/* Start an asynchronous receiver; what it answers comes later. */
+static int start_one(struct sending *send, conn_t *conn, peal_function *function)
+{
+	const char *site = conn->site;
+	const void *args = args_for(send, conn);
+	int code;
+
+	if (!args)
+		return PEAL_ENOMEM;
+	if (load_relaxed(&peal__counting))
+		__atomic_fetch_add(&conn->extra->calls, 1, __ATOMIC_RELAXED);
+	trace(send, PEAL_TRACE_CALL, conn, site, 0, 0);
+	code = peal__operation_start(send->operation, conn, function, &send->frame->call, args,
+				     conn->args_size > send->args_size ? conn->args_size
+								       : send->args_size);
+	trace(send, PEAL_TRACE_RETURN, conn, site, code, 0);
+	return code;
+}
+
+/* The turn of one connection. */
+static int turn(struct sending *send, conn_t *conn)
+{
+	struct thread *thread = send->thread;
+	peal_function *function;
+
+	if (conn->serial >= send->start)
+		return PEAL_OK;
+	if (((conn->flags & CONN_ASYNC) != 0) != (send->pass != PASS_CALL)) {
+		send->asynchronous_seen |= send->pass == PASS_CALL;
+		return PEAL_OK;
+	}
+	publish_anywhere(&send->frame->conn, conn);
+	function = look(&conn->function);
+	if (PEAL_UNLIKELY(look(&thread->attention)))
+		peal__attend(thread);
+	if (function == (peal_function *)peal__skip)
+		return PEAL_OK;
+	if (send->pass == PASS_CHECK)
+		return peal__executor_inside(conn->extra->executor) ? PEAL_EDEADLK : PEAL_OK;
+	if (peal__mutes && muted(send, conn)) {
+		trace(send, PEAL_TRACE_MUTED, conn, conn->site, 0, 0);
+		return PEAL_OK;
+	}
+	return send->pass == PASS_CALL ? call_one(send, conn, function)
+				       : start_one(send, conn, function);
+}
+
+static array_t *pin(struct frame *frame, unsigned which, list_t *list)
+{
+	array_t *array = NULL;
+
+	do {
+		if (list)
+			array = load_acquire(&list->array);
+		publish_anywhere(&frame->pin[which], array);
+	} while (list && look(&list->array) != array);
+	return array;
+}
+
+/* Two arrays of one priority, merged in the order of connecting. */
+static int walk_level(struct sending *send, list_t *any, list_t *special)
+{
+	array_t *a = pin(send->frame, 0, any);
+	array_t *b = pin(send->frame, 1, special);
+	uint32_t a_count = a ? load_acquire(&a->count) : 0;
+	uint32_t b_count = b ? load_acquire(&b->count) : 0;
+	uint32_t i = 0;
+	uint32_t j = 0;
+	int code = PEAL_OK;
+
+	while (code == PEAL_OK && (i < a_count || j < b_count)) {
+		bool from_a =
+			j >= b_count || (i < a_count && a->entry[i]->serial < b->entry[j]->serial);
+
+		code = turn(send, from_a ? a->entry[i++] : b->entry[j++]);
+	}
+	return code;
+}
+
+/* All receivers of one kind, the highest priority first. */
+static int walk(struct sending *send, enum pass pass)
+{
+	int64_t below = INT64_MAX;
+	int code = PEAL_OK;
+
+	send->pass = pass;
+	while (code == PEAL_OK) {
+		list_t *any = peal__level_below(send->chains[0], below);
+		list_t *special = peal__level_below(send->chains[1], below);
+
+		if (!any && !special)
+			break;
+		below = any ? any->priority : INT64_MIN;
+		if (special && special->priority > below)
+			below = special->priority;
+		code = walk_level(send, any && any->priority == below ? any : NULL,
+				  special && special->priority == below ? special : NULL);
+	}
+	return code;
+}
+
+/* How many receivers there may be, for the room in the results. An upper bound: only more, never fewer, are seen. */
+static size_t count_at_most(const struct sending *send)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		for (list_t *level = send->chains[i]; level; level = load_acquire(&level->levels)) {
+			array_t *array = pin(send->frame, 0, level);
+
+			count += array ? load_acquire(&array->count) : 0;
+		}
+	return count;
+}
+
+/* Find the lists, with the table published for as long as the sender's list is needed. */
+static void find_chains(struct sending *send)
+{
+	struct frame *frame = send->frame;
+	table_t *table;
+
+	send->chains[0] = &send->signal->any;
+	do {
+		table = load_acquire(&send->signal->senders);
+		publish_anywhere(&frame->table, table);
+	} while (look(&send->signal->senders) != table);
+	send->chains[1] = table && send->sender ? table_find(table, send->sender) : NULL;
+}
+
+/* Asynchronous receivers of a send that waits for them. */
+static int walk_asynchronous(struct sending *send)
+{
+	int code;
+	int waited;
+
+	code = walk(send, PASS_CHECK);
+	if (code)
+		return peal_error_set(
+			send->error, code,
+			"%s has asynchronous receivers whose executor is the thread that sends: waiting "
+			"for them would never end; use PEAL_ASEND",
+			send->signal->name);
+	send->operation = peal__operation_new();
+	if (!send->operation)
+		return PEAL_ENOMEM;
+	code = walk(send, PASS_START);
+	waited = peal__operation_wait(send->operation, send->mode, send->results, send->error);
+	send->operation = NULL;
+	return code ? code : waited;
+}
+
+/* "post_save -> a.c:3:save_profile -> post_save -> ..." of all sends that this thread is in; the middle left out. */
+static int too_deep(struct thread *thread, struct peal_signal *signal, struct peal_error *error)
+{
+	char chain[PEAL_ERROR_MESSAGE_MAX - 80];
+	size_t used = 0;
+	char name[PEAL_ERROR_NAME_MAX];
+
+	for (unsigned i = 0; i < thread->depth && used < sizeof(chain) - 1; i++) {
+		struct frame *frame = &thread->frames[i];
+
+		if (i == 4 && thread->depth > 8) {
+			i = thread->depth - 4;
+			frame = &thread->frames[i];
+			used += (size_t)snprintf(chain + used, sizeof(chain) - used, "... -> ");
+			if (used >= sizeof(chain))
+				break;
+		}
+		peal__site_text(frame->conn ? frame->conn->site : NULL, name, sizeof(name));
+		used += (size_t)snprintf(chain + used, sizeof(chain) - used, "%s -> %s -> ",
+					 frame->call.signal->name, name);
+	}
+	peal__log(PEAL_LOG_ERROR, "peal.dispatch", "%u sends are inside each other: %s%s",
+		  thread->depth, chain, signal->name);
+	return peal_error_set(
+		error, PEAL_EDEPTH,
+		"%u sends are inside each other, which looks like a loop: %s%s; end it, or see "
+		"peal_set_depth_limit()",
+		thread->depth, chain, signal->name);
+}
+
+/* Everything between the frame and its end. */
+static int send_framed(struct sending *send)
+{
+	bool tracing = load_relaxed(&peal__trace) != NULL;
+	uint64_t begin = 0;
+	int code;
+
+	find_chains(send);
+	send->start = load_acquire(&peal__next_serial);
+	if (send->results && peal__results_reserve(send->results, count_at_most(send)) < 0)
+		return PEAL_ENOMEM;
+	send->begun = true;
+	if (tracing) {
+		trace(send, PEAL_TRACE_SEND, NULL, NULL, 0, 0);
+		begin = now_ns();
+	}
+	if (send->operation) {
+		code = walk(send, PASS_START);
+		if (code == PEAL_OK)
+			code = walk(send, PASS_CALL);
+	} else {
+		code = walk(send, PASS_CALL);
+		if (code == PEAL_OK && send->asynchronous_seen)
+			code = walk_asynchronous(send);
+	}
+	if (tracing)
+		trace(send, PEAL_TRACE_SENT, NULL, NULL, code, now_ns() - begin);
+	peal__free(send->longer, send->longer_size);
+	return code;
+}
+
+static int send_in_frame(struct sending *send)
+{
+	struct thread *thread = peal__thread_get();
+	unsigned depth;
+
+	if (!thread)
+		return peal_error_set(send->error, PEAL_ENOMEM,
+				      "no memory for the record of this thread");
+	depth = thread->depth;
+	if (depth >= peal_depth_limit())
+		return too_deep(thread, send->signal, send->error);
+	send->thread = thread;
+	send->frame = &thread->frames[depth];
+	{
+		struct leave guard PEAL__UNUSED PEAL_CLEANUP(
+			leave_general) = { thread, send->frame, depth, *thread->errno_address };
+
+		publish(&thread->depth, depth + 1);
+		store_relaxed(&send->frame->call.signal, send->signal);
+		send->frame->call.sender = send->sender;
+		return send_framed(send);
+	}
+}
+
+static int send_general(struct peal_signal *signal, const void *sender, const void *args,
+			size_t args_size, enum peal_send_mode mode, struct peal_results *results,
+			struct peal_error *error)
+{
+	struct sending send = { .signal = signal,
+				.sender = sender,
+				.args = args,
+				.args_size = args_size,
+				.mode = mode,
+				.results = results,
+				.error = error };
+
+	return send_in_frame(&send);
+}
+
+int peal_asend(struct peal_signal *signal, const void *sender, const void *args, size_t args_size,
+	       enum peal_send_mode mode, peal_done_fn *done, void *user)
+{
+	struct sending send = { .signal = signal,
+				.sender = sender,
+				.args = args,
+				.args_size = args_size,
+				.mode = mode };
+	int code;
+
+	if (!peal_signal_is_heard(signal)) {
+		struct peal_results none = { .items = NULL };
+
+		if (done)
+			done(user, PEAL_OK, &none);
+		return PEAL_OK;
+	}
+	send.operation = peal__operation_new();
+	if (!send.operation)
+		return PEAL_ENOMEM;
+	send.results = peal__operation_results(send.operation);
+	code = send_in_frame(&send);
+	if (!send.begun) {
+		peal__operation_free(send.operation);
+		return code;
+	}
+	peal__operation_finish(send.operation, code, mode, done, user);
+	return PEAL_OK;
+}
