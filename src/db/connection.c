@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+#include "connection.h"
+
+#include "memory.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+PEAL_SIGNAL_DEFINE(peal_connection_created);
+
+static const struct peal__driver *const drivers[] = { &peal__sqlite_driver };
+
+static pthread_mutex_t databases_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct peal_db *databases;
+static unsigned next_serial;
+
+/* Counts the forks between the process that loaded the library and this one. */
+static atomic_uint fork_generation;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void after_fork_in_child(void)
+{
+	atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+	pthread_mutex_init(&databases_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+static bool is_foreign(const struct peal_db *db)
+{
+	return db->generation != atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+/* ---- Statements ---------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_of(const char *sql, size_t size)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ (unsigned char)sql[i]) * 16777619u;
+	return hash;
+}
+
+static void used_unlink(struct peal__statement *s)
+{
+	struct peal__connection *c = s->connection;
+
+	*(s->older ? &s->older->newer : &c->oldest) = s->newer;
+	*(s->newer ? &s->newer->older : &c->newest) = s->older;
+}
+
+static void used_link(struct peal__statement *s)
+{
+	struct peal__connection *c = s->connection;
+
+	s->newer = NULL;
+	s->older = c->newest;
+	*(c->newest ? &c->newest->newer : &c->oldest) = s;
+	c->newest = s;
+}
+
+static void statement_free(struct peal__statement *s)
+{
+	s->connection->db->driver->finalize(s);
+	peal__db_free(s);
+}
+
+static void statement_uncache(struct peal__statement *s)
+{
+	struct peal__statement **at = &s->connection->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
+
+	while (*at != s)
+		at = &(*at)->bucket_next;
+	*at = s->bucket_next;
+	used_unlink(s);
+	s->connection->statement_count--;
+	s->cached = false;
+}
+
+static void statement_cache(struct peal__statement *s)
+{
+	struct peal__connection *c = s->connection;
+	struct peal__statement **bucket = &c->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
+
+	for (struct peal__statement *old = c->oldest; c->statement_count >= PEAL__STATEMENTS_MAX && old;) {
+		struct peal__statement *newer = old->newer;
+
+		if (!old->busy) {
+			statement_uncache(old);
+			statement_free(old);
+		}
+		old = newer;
+	}
+	s->bucket_next = *bucket;
+	*bucket = s;
+	used_link(s);
+	c->statement_count++;
+	s->cached = true;
+}
+
+int peal__statement_get(struct peal__connection *c, const char *sql, size_t size,
+			struct peal__statement **ret_statement, struct peal_error *error)
+{
+	uint32_t hash = hash_of(sql, size);
+	struct peal__statement *s = c->buckets[hash % PEAL__STATEMENT_BUCKETS];
+	bool known = false;
+	int r;
+
+	if (c->broken)
+		return peal_error_set(error, PEAL_ETRANSACTION,
+				      "the transaction is broken: nothing can be done before its block ends");
+	for (; s; s = s->bucket_next) {
+		if (s->hash != hash || s->size != size || memcmp(s->sql, sql, size) != 0)
+			continue;
+		known = true;
+		if (s->busy)
+			continue;
+		s->busy = true;
+		if (c->newest != s) {
+			used_unlink(s);
+			used_link(s);
+		}
+		*ret_statement = s;
+		return 0;
+	}
+
+	s = peal__db_alloc(sizeof(*s) + size + 1);
+	if (!s)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	s->connection = c;
+	s->hash = hash;
+	s->size = size;
+	s->busy = true;
+	memcpy(s->sql, sql, size);
+	r = c->db->driver->prepare(s, s->sql, size, error);
+	if (r < 0) {
+		peal__db_free(s);
+		peal__transaction_check(c);
+		return r;
+	}
+	if (!known)
+		statement_cache(s);
+	*ret_statement = s;
+	return 0;
+}
+
+void peal__statement_put(struct peal__statement *s)
+{
+	s->connection->db->driver->reset(s);
+	s->busy = false;
+	if (!s->cached)
+		statement_free(s);
+}
+
+int peal__statement_bind(struct peal__statement *s, size_t index, const struct peal_value *value,
+			 struct peal_error *error)
+{
+	return s->connection->db->driver->bind(s, index, value, error);
+}
+
+int peal__statement_step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
+			 struct peal_error *error)
+{
+	int r = s->connection->db->driver->step(s, kinds, values, error);
+
+	if (PEAL_UNLIKELY(r < 0))
+		peal__transaction_check(s->connection);
+	return r;
+}
+
+int peal__connection_run(struct peal__connection *c, const char *sql, const struct peal_value *values, size_t count,
+			 int64_t *ret_changes, struct peal_error *error)
+{
+	struct peal__statement *s;
+	int r = peal__statement_get(c, sql, strlen(sql), &s, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = peal__statement_bind(s, i, &values[i], error);
+	if (r == 0 && s->width) {
+		r = peal_error_set(error, PEAL_EINVAL, "the statement returns rows: use peal_db_query(): %s", sql);
+	} else {
+		while (r == 0)
+			r = peal__statement_step(s, NULL, NULL, error);
+	}
+	if (r == PEAL_DONE) {
+		r = 0;
+		if (ret_changes)
+			*ret_changes = c->db->driver->changes(c);
+	}
+	peal__statement_put(s);
+	return r;
+}
+
+/* ---- Connections --------------------------------------------------------------------------------------------- */
+
+static void connection_free(struct peal__connection *c)
+{
+	peal__transaction_end_all(c);
+	while (c->oldest) {
+		struct peal__statement *s = c->oldest;
+
+		statement_uncache(s);
+		statement_free(s);
+	}
+	c->db->driver->close(c);
+	peal__transaction_fini(c);
+	peal__db_free(c);
+}
+
+/* The thread has ended: another one may have its connection. */
+static void connection_hand_on(void *pointer)
+{
+	struct peal__connection *c = pointer;
+	struct peal_db *db = c->db;
+
+	if (is_foreign(db))
+		return;
+	peal__transaction_end_all(c);
+	pthread_mutex_lock(&db->lock);
+	c->idle_next = db->idle;
+	db->idle = c;
+	pthread_mutex_unlock(&db->lock);
+}
+
+static int connection_new(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+{
+	struct peal__connection *c = peal__db_alloc(sizeof(*c));
+	int r;
+
+	if (!c)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	c->db = db;
+	r = db->driver->open(c, error);
+	if (r < 0) {
+		peal__db_free(c);
+		return r;
+	}
+	pthread_mutex_lock(&db->lock);
+	c->next = db->connections;
+	db->connections = c;
+	pthread_mutex_unlock(&db->lock);
+	*ret_connection = c;
+	return 0;
+}
+
+static int connection_begin(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+{
+	struct peal__connection *c;
+	bool is_new = false;
+	int r;
+
+	pthread_mutex_lock(&db->lock);
+	c = db->idle;
+	if (c)
+		db->idle = c->idle_next;
+	pthread_mutex_unlock(&db->lock);
+	if (!c) {
+		r = connection_new(db, &c, error);
+		if (r < 0)
+			return r;
+		is_new = true;
+	}
+	if (pthread_setspecific(db->key, c) != 0) {
+		connection_hand_on(c);
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	}
+	*ret_connection = c;
+	if (is_new && peal_signal_is_heard(&peal_connection_created))
+		return PEAL_SEND_ERROR(peal_connection_created, db, error, .db = db, .database = db->alias);
+	return 0;
+}
+
+int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+{
+	struct peal__connection *c;
+
+	if (PEAL_UNLIKELY(is_foreign(db)))
+		return peal_error_set(error, PEAL_EFORK,
+				      "the database \"%s\" was opened before fork(): open it again in the child",
+				      db->alias);
+	c = pthread_getspecific(db->key);
+	if (PEAL_UNLIKELY(!c))
+		return connection_begin(db, ret_connection, error);
+	*ret_connection = c;
+	return 0;
+}
+
+int peal__connection_get(const char *alias, struct peal__connection **ret_connection, struct peal_error *error)
+{
+	struct peal_db *db = peal_db_get(alias);
+
+	if (!db)
+		return peal_error_set(error, PEAL_EINVAL, "no database with the alias \"%s\" is open",
+				      alias ? alias : "default");
+	return peal__connection_of(db, ret_connection, error);
+}
+
+/* ---- Databases ----------------------------------------------------------------------------------------------- */
+
+static struct peal_db *find(const char *alias)
+{
+	for (struct peal_db *db = databases; db; db = db->next)
+		if (strcmp(db->alias, alias) == 0)
+			return db;
+	return NULL;
+}
+
+struct peal_db *peal_db_get(const char *alias)
+{
+	struct peal_db *db;
+
+	pthread_mutex_lock(&databases_lock);
+	db = find(alias ? alias : "default");
+	pthread_mutex_unlock(&databases_lock);
+	return db;
+}
+
+const char *peal_db_alias(const struct peal_db *db)
+{
+	return db->alias;
+}
+
+const char *peal_db_vendor(const struct peal_db *db)
+{
+	return db->driver->name;
+}
+
+static const struct peal__driver *driver_for(const char *url)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(drivers); i++)
+		if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
+			return drivers[i];
+	return NULL;
+}
+
+/* Everything but the connections. */
+static void db_free(struct peal_db *db)
+{
+	peal__db_free(db->alias);
+	peal__db_free(db->url);
+	peal__db_free(db);
+}
+
+static int db_new(const char *url, const struct peal_db_options *options, struct peal_db **ret_db,
+		  struct peal_error *error)
+{
+	const struct peal__driver *driver = driver_for(url);
+	struct peal_db *db;
+
+	if (!driver)
+		return peal_error_set(error, PEAL_EINVAL,
+				      "no driver for the database URL \"%s\": it must be sqlite:PATH or "
+				      "sqlite::memory:",
+				      url);
+	db = peal__db_alloc(sizeof(*db));
+	if (!db)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	db->driver = driver;
+	db->options = options ? *options : (struct peal_db_options){ .alias = NULL };
+	if (!db->options.busy_timeout_ms)
+		db->options.busy_timeout_ms = 10000;
+	db->alias = peal__db_text_copy(db->options.alias ? db->options.alias : "default");
+	db->options.alias = db->alias;
+	db->url = peal__db_text_copy(url + strlen(driver->scheme));
+	pthread_once(&fork_once, watch_forks);
+	db->generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
+	if (!db->alias || !db->url || pthread_key_create(&db->key, connection_hand_on) != 0) {
+		db_free(db);
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	}
+	pthread_mutex_init(&db->lock, NULL);
+	*ret_db = db;
+	return 0;
+}
+
+static int db_publish(struct peal_db *db, struct peal_error *error)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&databases_lock);
+	if (find(db->alias)) {
+		r = peal_error_set(error, PEAL_EBUSY, "a database with the alias \"%s\" is open already", db->alias);
+	} else {
+		db->serial = ++next_serial;
+		db->next = databases;
+		databases = db;
+	}
+	pthread_mutex_unlock(&databases_lock);
+	return r;
+}
+
+static void db_close_all(struct peal_db *db)
+{
+	pthread_key_delete(db->key);
+	while (db->connections && !is_foreign(db)) {
+		struct peal__connection *next = db->connections->next;
+
+		connection_free(db->connections);
+		db->connections = next;
+	}
+	pthread_mutex_destroy(&db->lock);
+	db_free(db);
+}
+
+int peal_db_open_with(const char *url, const struct peal_db_options *options, struct peal_db **ret_db,
+		      struct peal_error *error)
+{
+	struct peal__connection *c;
+	struct peal_db *db;
+	int r = db_new(url, options, &db, error);
+
+	if (r < 0)
+		return r;
+	r = db_publish(db, error);
+	if (r < 0) {
+		db_close_all(db);
+		return r;
+	}
+	r = peal__connection_of(db, &c, error);
+	if (r != 0) {
+		peal_db_close(db);
+		return r;
+	}
+	*ret_db = db;
+	return 0;
+}
+
+int peal_db_open(const char *url, struct peal_db **ret_db, struct peal_error *error)
+{
+	return peal_db_open_with(url, NULL, ret_db, error);
+}
+
+void peal_db_close(struct peal_db *db)
+{
+	if (!db)
+		return;
+	pthread_mutex_lock(&databases_lock);
+	for (struct peal_db **at = &databases; *at; at = &(*at)->next) {
+		if (*at == db) {
+			*at = db->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&databases_lock);
+	db_close_all(db);
+}

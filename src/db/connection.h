@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Databases, the connection that each thread has to each of them, and its prepared statements.
+ *
+ * A connection is used by one thread at a time, so nothing in it is locked. A child of fork() finds its parent's
+ * connections foreign: every way to one goes through peal__connection_get(), which looks.
+ */
+#ifndef PEAL_DB_CONNECTION_H
+#define PEAL_DB_CONNECTION_H
+
+#include "driver.h"
+
+#include <pthread.h>
+
+#define PEAL__STATEMENTS_MAX 128 /* kept prepared per connection */
+#define PEAL__STATEMENT_BUCKETS 256
+
+struct peal_db {
+	struct peal_db *next; /* all databases */
+	const struct peal__driver *driver;
+	char *alias;
+	char *url; /* without the scheme */
+	struct peal_db_options options;
+	unsigned generation; /* of the process that opened it */
+	unsigned serial;     /* names a database in memory */
+	pthread_key_t key;   /* the thread's connection */
+	pthread_mutex_t lock; /* of the two lists */
+	struct peal__connection *connections; /* all */
+	struct peal__connection *idle;	      /* of threads that have ended */
+};
+
+/* A prepared statement. In the cache while unused and used; another one with the same text is made when it is busy. */
+struct peal__statement {
+	struct peal__connection *connection;
+	void *handle;
+	size_t width;
+	bool busy;
+	bool cached;
+	uint32_t hash;
+	size_t size;
+	struct peal__statement *bucket_next;
+	struct peal__statement *older, *newer; /* by last use */
+	char sql[];
+};
+
+struct peal__hook;
+struct peal__block;
+
+struct peal__connection {
+	struct peal_db *db;
+	void *handle;
+	struct peal__connection *next, *idle_next;
+
+	struct peal__statement *buckets[PEAL__STATEMENT_BUCKETS];
+	struct peal__statement *oldest, *newest;
+	size_t statement_count;
+
+	/* transaction.c */
+	struct peal__block *blocks;
+	size_t block_count, block_capacity;
+	struct peal__hook *hooks;
+	size_t hook_count, hook_capacity;
+	bool broken; /* nothing may touch the database before a block has rolled back */
+};
+
+/* The calling thread's connection to a database, opened when needed. */
+int peal__connection_get(const char *alias, struct peal__connection **ret_connection, struct peal_error *error);
+int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error);
+
+/*
+ * A statement ready to be bound, to be given back by peal__statement_put(). PEAL_ETRANSACTION while the transaction is
+ * broken.
+ */
+int peal__statement_get(struct peal__connection *connection, const char *sql, size_t size,
+			struct peal__statement **ret_statement, struct peal_error *error);
+void peal__statement_put(struct peal__statement *statement);
+
+int peal__statement_bind(struct peal__statement *statement, size_t index, const struct peal_value *value,
+			 struct peal_error *error);
+/* As the driver's step; sees whether an error has ended the transaction. */
+int peal__statement_step(struct peal__statement *statement, const uint8_t *kinds, struct peal_value *values,
+			 struct peal_error *error);
+
+/* Get, bind, run to the end, put. ret_changes may be NULL. */
+int peal__connection_run(struct peal__connection *connection, const char *sql, const struct peal_value *values,
+			 size_t count, int64_t *ret_changes, struct peal_error *error);
+
+/* transaction.c: roll back what is open, drop the hooks, before the connection is closed or handed on. */
+void peal__transaction_end_all(struct peal__connection *connection);
+void peal__transaction_fini(struct peal__connection *connection);
+/* Called after each error of the database. */
+void peal__transaction_check(struct peal__connection *connection);
+/* An error inside an operation that has begun to write: the innermost block can only roll back. */
+void peal__transaction_break(struct peal__connection *connection);
+
+#endif

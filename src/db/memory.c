@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ALIGNMENT _Alignof(max_align_t)
+#define ARENA_BLOCK_MIN ((size_t)4096)
+#define ARENA_BLOCK_MAX ((size_t)256 * 1024)
+
+static void *alloc_default(void *ctx, size_t size)
+{
+	(void)ctx;
+	return malloc(size);
+}
+
+static void free_default(void *ctx, void *pointer, size_t size)
+{
+	(void)ctx;
+	(void)size;
+	free(pointer);
+}
+
+struct peal__memory peal__db_memory = { alloc_default, free_default, NULL };
+
+/* In front of each allocation stands its size, for allocators that want it back. */
+union header {
+	size_t size;
+	max_align_t align;
+};
+
+static void *alloc_dirty(size_t size)
+{
+	union header *header;
+
+	if (size > SIZE_MAX - sizeof(*header))
+		return NULL;
+	header = peal__db_memory.alloc(peal__db_memory.ctx, sizeof(*header) + size);
+	if (!header)
+		return NULL;
+	header->size = sizeof(*header) + size;
+	return header + 1;
+}
+
+void *peal__db_alloc(size_t size)
+{
+	void *pointer = alloc_dirty(size);
+
+	return pointer ? memset(pointer, 0, size) : NULL;
+}
+
+void peal__db_free(void *pointer)
+{
+	union header *header = pointer;
+
+	if (header--)
+		peal__db_memory.free(peal__db_memory.ctx, header, header->size);
+}
+
+char *peal__db_text_copy_n(const char *text, size_t size)
+{
+	char *copy = size < SIZE_MAX ? alloc_dirty(size + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	if (size)
+		memcpy(copy, text, size);
+	copy[size] = '\0';
+	return copy;
+}
+
+char *peal__db_text_copy(const char *text)
+{
+	return peal__db_text_copy_n(text, strlen(text));
+}
+
+bool peal__db_grow(void *array, size_t *capacity, size_t count, size_t item_size)
+{
+	size_t larger = *capacity ? *capacity * 2 : 8;
+	void *old;
+	void *new;
+
+	if (count < *capacity)
+		return true;
+	if (larger > SIZE_MAX / 2 / item_size)
+		return false;
+	new = peal__db_alloc(larger * item_size);
+	if (!new)
+		return false;
+	/* array is a pointer to a pointer of any type: copied as bytes, not as a void *. */
+	memcpy(&old, array, sizeof(old));
+	if (count)
+		memcpy(new, old, count * item_size);
+	peal__db_free(old);
+	memcpy(array, &new, sizeof(new));
+	*capacity = larger;
+	return true;
+}
+
+void peal__text_add_n(struct peal__text *text, const char *more, size_t size)
+{
+	size_t needed = text->size + size + 1;
+
+	if (text->failed)
+		return;
+	if (needed > text->capacity) {
+		size_t capacity = needed < 128 ? 128 : needed * 2;
+		char *data = alloc_dirty(capacity);
+
+		if (!data) {
+			text->failed = true;
+			return;
+		}
+		if (text->size)
+			memcpy(data, text->data, text->size);
+		peal__db_free(text->data);
+		text->data = data;
+		text->capacity = capacity;
+	}
+	memcpy(text->data + text->size, more, size);
+	text->size += size;
+	text->data[text->size] = '\0';
+}
+
+void peal__text_add(struct peal__text *text, const char *more)
+{
+	peal__text_add_n(text, more, strlen(more));
+}
+
+void peal__text_add_name(struct peal__text *text, const char *name)
+{
+	const char *quote;
+
+	peal__text_add(text, "\"");
+	while ((quote = strchr(name, '"')) != NULL) {
+		peal__text_add_n(text, name, (size_t)(quote - name));
+		peal__text_add(text, "\"\"");
+		name = quote + 1;
+	}
+	peal__text_add(text, name);
+	peal__text_add(text, "\"");
+}
+
+void peal__text_add_number(struct peal__text *text, unsigned long long number)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%llu", number);
+	peal__text_add(text, digits);
+}
+
+void peal__text_fini(struct peal__text *text)
+{
+	peal__db_free(text->data);
+	*text = (struct peal__text){ 0 };
+}
+
+char *peal__text_take(struct peal__text *text)
+{
+	char *data = text->failed ? NULL : text->data;
+
+	if (!data)
+		peal__db_free(text->data);
+	*text = (struct peal__text){ 0 };
+	return data;
+}
+
+struct peal__arena_block {
+	struct peal__arena_block *next;
+	max_align_t data[];
+};
+
+/* Blocks double up to a limit; something larger than a block gets one of its own, behind the current one. */
+static char *arena_room(struct peal__arena *arena, size_t size)
+{
+	struct peal__arena_block *block;
+	size_t block_size = arena->size ? arena->size * 2 : ARENA_BLOCK_MIN;
+	bool large;
+
+	if (size <= arena->size - arena->used) {
+		char *room = (char *)arena->blocks->data + arena->used;
+
+		arena->used += size;
+		return room;
+	}
+	if (block_size > ARENA_BLOCK_MAX)
+		block_size = ARENA_BLOCK_MAX;
+	large = size > block_size;
+	block = alloc_dirty(sizeof(*block) + (large ? size : block_size));
+	if (!block)
+		return NULL;
+	if (large && arena->blocks) {
+		block->next = arena->blocks->next;
+		arena->blocks->next = block;
+		return (char *)block->data;
+	}
+	block->next = arena->blocks;
+	arena->blocks = block;
+	arena->size = large ? size : block_size;
+	arena->used = size;
+	return (char *)block->data;
+}
+
+void *peal__arena_alloc(struct peal__arena *arena, size_t size)
+{
+	size_t padding = (ALIGNMENT - arena->used % ALIGNMENT) % ALIGNMENT;
+	void *room;
+
+	if (padding <= arena->size - arena->used)
+		arena->used += padding;
+	else
+		arena->used = arena->size;
+	room = arena_room(arena, size);
+	return room ? memset(room, 0, size) : NULL;
+}
+
+char *peal__arena_text(struct peal__arena *arena, const char *text, size_t size)
+{
+	char *copy = size < SIZE_MAX ? arena_room(arena, size + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	if (size)
+		memcpy(copy, text, size);
+	copy[size] = '\0';
+	return copy;
+}
+
+void peal__arena_fini(struct peal__arena *arena)
+{
+	while (arena->blocks) {
+		struct peal__arena_block *next = arena->blocks->next;
+
+		peal__db_free(arena->blocks);
+		arena->blocks = next;
+	}
+	*arena = (struct peal__arena){ 0 };
+}
