@@ -216,7 +216,7 @@ struct peal_field_list {
 struct PEAL_NAMED_ONLY peal_model {
 	size_t size;	  /* of the struct */
 	size_t offset;	  /* of its member instance */
-	struct peal__model_state *const *state;
+	struct peal__model_state **state;
 	/* ---- */
 	const char *app;  /* "school" */
 	const char *name; /* "Student"; with the app it is the name of the sender, "school.Student" */

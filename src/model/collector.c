@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deleting. First everything that goes is collected, without any signal or transaction; then it is done in one
+ * transaction. The order of both is Django's (django.db.models.deletion.Collector):
+ *
+ *   collect   depth first, relation by relation. A related model that nobody listens to and nothing refers to is
+ *             deleted by one query without loading it (a "fast delete"). PROTECT fails when all relations of a model
+ *             were looked at, RESTRICT at the end, unless the row goes away by a cascade as well.
+ *   delete    pre_delete of all; fast deletes; SET_NULL and its like by query; then model by model the rows, and
+ *             when all of a model are gone their post_delete.
+ *
+ * A collected model comes before those that its rows refer to by a key that is not nullable.
+ */
+#include "query_internal.h"
+
+#include <stdlib.h>
+
+PEAL_SIGNAL_DEFINE(peal_pre_delete);
+PEAL_SIGNAL_DEFINE(peal_post_delete);
+
+#define BATCH 500 /* keys in one IN (...) */
+
+struct collected {
+	const struct peal__model_state *state;
+	struct peal_instance **items;
+	size_t count, capacity;
+	size_t *before; /* collected models that must be deleted before this one */
+	size_t before_count, before_capacity;
+	bool taken;
+};
+
+/* Rows that are deleted, or whose column is set, by query. */
+struct by_query {
+	const struct peal__referrer *by;
+	struct peal_value *keys;
+	size_t count;
+	struct peal_value value; /* of a column that is set */
+};
+
+struct query_list {
+	struct by_query *items;
+	size_t count, capacity;
+};
+
+struct row_list {
+	struct peal_instance **items;
+	size_t count, capacity;
+};
+
+struct collector {
+	struct peal__connection *connection;
+	struct peal_origin origin;
+	struct peal_error *error;
+	struct collected *models;
+	size_t count, capacity;
+	size_t *order;		    /* of the models, when sorted */
+	struct query_list fast, updates;
+	struct row_list restricted;
+	struct peal_rows **loaded;  /* owns the related rows */
+	size_t loaded_count, loaded_capacity;
+	struct peal__arena arena;   /* keys */
+	struct peal_deleted deleted;
+};
+
+static int no_memory(struct collector *c)
+{
+	return peal_error_set(c->error, PEAL_ENOMEM, "out of memory");
+}
+
+static bool is_heard(const struct peal_model *model)
+{
+	return peal_has_receivers(&peal_pre_delete, model) || peal_has_receivers(&peal_post_delete, model);
+}
+
+static bool is_referred_to(const struct peal__model_state *state)
+{
+	for (size_t i = 0; i < state->referrer_count; i++) {
+		const struct peal__referrer *by = &state->referrers[i];
+
+		if (by->model->columns[by->column].field->on_delete != PEAL_DO_NOTHING)
+			return true;
+	}
+	return false;
+}
+
+static bool can_delete_fast(const struct peal__model_state *state)
+{
+	return !is_heard(state->model) && !is_referred_to(state);
+}
+
+/* ---- What is collected ------------------------------------------------------------------------------------------- */
+
+/* The slot of a model, made when it is new: its place in the order is that of its first mention. */
+static int slot_of(struct collector *c, const struct peal__model_state *state, size_t *ret)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->models[i].state == state) {
+			*ret = i;
+			return 0;
+		}
+	}
+	if (!peal__db_grow(&c->models, &c->capacity, c->count, sizeof(*c->models)))
+		return no_memory(c);
+	c->models[c->count] = (struct collected){ .state = state };
+	*ret = c->count++;
+	return 0;
+}
+
+static bool is_collected(const struct collected *model, const struct peal_instance *instance)
+{
+	struct peal_value key = peal_key(instance);
+
+	for (size_t i = 0; i < model->count; i++)
+		if (peal_value_equal(peal_key(model->items[i]), key))
+			return true;
+	return false;
+}
+
+static int add_dependency(struct collector *c, size_t slot, size_t first)
+{
+	struct collected *model = &c->models[slot];
+
+	for (size_t i = 0; i < model->before_count; i++)
+		if (model->before[i] == first)
+			return 0;
+	if (!peal__db_grow(&model->before, &model->before_capacity, model->before_count, sizeof(size_t)))
+		return no_memory(c);
+	model->before[model->before_count++] = first;
+	return 0;
+}
+
+/* Adds what is not there yet and gives it back in *new_rows, which has room for all. */
+static int add(struct collector *c, struct peal_instance *const *rows, size_t count,
+	       const struct peal__model_state *source, struct peal_instance **new_rows, size_t *ret_new)
+{
+	size_t slot, first;
+	int r = slot_of(c, peal__state(rows[0]->model), &slot);
+
+	*ret_new = 0;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct collected *model = &c->models[slot];
+
+		if (is_collected(model, rows[i]))
+			continue;
+		if (!peal__db_grow(&model->items, &model->capacity, model->count, sizeof(struct peal_instance *)))
+			return no_memory(c);
+		model->items[model->count++] = rows[i];
+		new_rows[(*ret_new)++] = rows[i];
+	}
+	if (r == 0 && source) {
+		r = slot_of(c, source, &first);
+		if (r == 0)
+			r = add_dependency(c, first, slot);
+	}
+	return r;
+}
+
+static int keys_of(struct collector *c, struct peal_instance *const *rows, size_t count, struct peal_value **ret_keys)
+{
+	struct peal_value *keys = peal__arena_alloc(&c->arena, count * sizeof(*keys));
+
+	if (!keys)
+		return no_memory(c);
+	for (size_t i = 0; i < count; i++)
+		keys[i] = peal_key(rows[i]);
+	*ret_keys = keys;
+	return 0;
+}
+
+static int add_by_query(struct collector *c, struct query_list *list, const struct peal__referrer *by,
+			struct peal_instance *const *rows, size_t count, struct peal_value value)
+{
+	struct by_query item = { .by = by, .count = count, .value = value };
+	int r = keys_of(c, rows, count, &item.keys);
+
+	if (r == 0 && !peal__db_grow(&list->items, &list->capacity, list->count, sizeof(item)))
+		r = no_memory(c);
+	if (r == 0)
+		list->items[list->count++] = item;
+	return r;
+}
+
+/* ---- Collecting ---------------------------------------------------------------------------------------------------- */
+
+static int collect(struct collector *c, struct peal_instance *const *rows, size_t count,
+		   const struct peal__model_state *source);
+
+/* The rows of a model that refer to these; c owns them. *ret_rows is NULL when there are none. */
+static int load_related(struct collector *c, const struct peal__referrer *by, const struct peal_value *keys,
+			size_t count, struct peal_rows **ret_rows)
+{
+	struct peal_query *query = peal_query_new(by->model->model);
+	struct peal_rows *rows;
+	int r;
+
+	*ret_rows = NULL;
+	peal_query_using(query, c->connection->db->alias);
+	peal__query_filter_in(query, &by->model->columns[by->column], keys, count);
+	r = peal_query_all(query, &rows, c->error);
+	peal_query_free(query);
+	if (r != 0)
+		return r;
+	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count, sizeof(rows))) {
+		peal_rows_free(rows);
+		return no_memory(c);
+	}
+	c->loaded[c->loaded_count++] = rows;
+	if (peal_rows_count(rows))
+		*ret_rows = rows;
+	return 0;
+}
+
+static int add_restricted(struct collector *c, struct peal_rows *rows)
+{
+	struct row_list *list = &c->restricted;
+
+	for (size_t i = 0; i < peal_rows_count(rows); i++) {
+		if (!peal__db_grow(&list->items, &list->capacity, list->count, sizeof(struct peal_instance *)))
+			return no_memory(c);
+		list->items[list->count++] = peal_rows_at(rows, i);
+	}
+	return 0;
+}
+
+static struct peal_value default_of(const struct peal_field *field)
+{
+	return field->initial_fn ? field->initial_fn() : field->initial;
+}
+
+static int collect_rows(struct collector *c, struct peal_rows *rows, const struct peal__model_state *source)
+{
+	size_t count = peal_rows_count(rows);
+	struct peal_instance **items = peal__arena_alloc(&c->arena, count * sizeof(struct peal_instance *));
+
+	if (!items)
+		return no_memory(c);
+	for (size_t i = 0; i < count; i++)
+		items[i] = peal_rows_at(rows, i);
+	return collect(c, items, count, source);
+}
+
+/* What the rows of one batch mean for those that refer to them by one column. */
+static int related_batch(struct collector *c, const struct peal__referrer *by, struct peal_instance *const *rows,
+			 size_t count, const struct peal__model_state *state, bool *ret_protected)
+{
+	const struct peal_field *field = by->model->columns[by->column].field;
+	struct peal_rows *related = NULL;
+	struct peal_value *keys;
+	int r;
+
+	if (field->on_delete == PEAL_SET_NULL || field->on_delete == PEAL_SET_VALUE)
+		return add_by_query(c, &c->updates, by, rows, count, field->set_value);
+	r = keys_of(c, rows, count, &keys);
+	if (r == 0)
+		r = load_related(c, by, keys, count, &related);
+	if (r != 0 || !related)
+		return r;
+	switch (field->on_delete) {
+	case PEAL_CASCADE:
+		return collect_rows(c, related, field->null ? NULL : state);
+	case PEAL_PROTECT:
+		*ret_protected = true;
+		return 0;
+	case PEAL_RESTRICT:
+		return add_restricted(c, related);
+	default:
+		return add_by_query(c, &c->updates, by, rows, count, default_of(field));
+	}
+}
+
+static int related_to(struct collector *c, struct peal_instance *const *rows, size_t count,
+		      const struct peal__model_state *state)
+{
+	const struct peal__model_state *protector = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < state->referrer_count && r == 0; i++) {
+		const struct peal__referrer *by = &state->referrers[i];
+		uint32_t on_delete = by->model->columns[by->column].field->on_delete;
+		bool protected = false;
+
+		if (on_delete == PEAL_DO_NOTHING)
+			continue;
+		if (on_delete == PEAL_CASCADE && can_delete_fast(by->model)) {
+			r = add_by_query(c, &c->fast, by, rows, count, peal_value_null());
+			continue;
+		}
+		for (size_t at = 0; at < count && r == 0; at += BATCH)
+			r = related_batch(c, by, rows + at, count - at < BATCH ? count - at : BATCH, state,
+					  &protected);
+		if (protected && !protector)
+			protector = by->model;
+	}
+	if (r == 0 && protector)
+		r = peal_error_set(c->error, PEAL_EPROTECTED, "%s cannot be deleted: protected rows of %s refer to it",
+				   state->label, protector->label);
+	return r;
+}
+
+static int collect(struct collector *c, struct peal_instance *const *rows, size_t count,
+		   const struct peal__model_state *source)
+{
+	const struct peal__model_state *state;
+	struct peal_instance **new_rows;
+	size_t new_count;
+	int r;
+
+	if (!count)
+		return 0;
+	state = peal__state(rows[0]->model);
+	new_rows = peal__arena_alloc(&c->arena, count * sizeof(struct peal_instance *));
+	if (!new_rows)
+		return no_memory(c);
+	r = add(c, rows, count, source, new_rows, &new_count);
+	if (r != 0 || !new_count)
+		return r;
+	return related_to(c, new_rows, new_count, state);
+}
+
+static bool goes_by_query(const struct collector *c, const struct peal_instance *instance)
+{
+	for (size_t i = 0; i < c->fast.count; i++) {
+		const struct by_query *fast = &c->fast.items[i];
+		struct peal_value key;
+
+		if (fast->by->model->model != instance->model)
+			continue;
+		key = peal__member_read(&fast->by->model->columns[fast->by->column], peal__row(instance));
+		for (size_t k = 0; k < fast->count; k++)
+			if (peal_value_equal(fast->keys[k], key))
+				return true;
+	}
+	return false;
+}
+
+static int restricted_check(struct collector *c)
+{
+	char name[128];
+
+	for (size_t i = 0; i < c->restricted.count; i++) {
+		struct peal_instance *instance = c->restricted.items[i];
+		size_t slot = 0;
+
+		while (slot < c->count && c->models[slot].state->model != instance->model)
+			slot++;
+		if ((slot == c->count || !is_collected(&c->models[slot], instance)) && !goes_by_query(c, instance))
+			return peal_error_set(c->error, PEAL_ERESTRICTED, "%s refers to a row that was to be deleted",
+					      peal_describe(instance, name, sizeof(name)));
+	}
+	return 0;
+}
+
+/* ---- Sorting -------------------------------------------------------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b)
+{
+	struct peal_value x = peal_key(*(struct peal_instance *const *)a);
+	struct peal_value y = peal_key(*(struct peal_instance *const *)b);
+
+	if (x.kind == PEAL_VALUE_TEXT && y.kind == PEAL_VALUE_TEXT)
+		return strcmp(x.as.text.data, y.as.text.data);
+	return (x.as.integer > y.as.integer) - (x.as.integer < y.as.integer);
+}
+
+static bool may_be_taken(const struct collector *c, const struct collected *model)
+{
+	for (size_t i = 0; i < model->before_count; i++)
+		if (!c->models[model->before[i]].taken)
+			return false;
+	return true;
+}
+
+/* Passes over the models in the order found; a cycle keeps that order for all. */
+static int sort(struct collector *c)
+{
+	size_t count = 0, before;
+
+	c->order = peal__arena_alloc(&c->arena, (c->count + 1) * sizeof(*c->order));
+	if (!c->order)
+		return no_memory(c);
+	do {
+		before = count;
+		for (size_t i = 0; i < c->count; i++) {
+			if (c->models[i].taken || !may_be_taken(c, &c->models[i]))
+				continue;
+			c->models[i].taken = true;
+			c->order[count++] = i;
+		}
+	} while (count > before && count < c->count);
+	for (size_t i = 0; i < c->count; i++) {
+		if (count < c->count)
+			c->order[i] = i;
+		if (c->models[i].count)
+			qsort(c->models[i].items, c->models[i].count, sizeof(struct peal_instance *), compare_keys);
+	}
+	return 0;
+}
+
+/* ---- Deleting ------------------------------------------------------------------------------------------------------- */
+
+static int count_deleted(struct collector *c, const struct peal_model *model, int64_t rows)
+{
+	struct peal_deleted *deleted = &c->deleted;
+	size_t capacity = deleted->count;
+
+	deleted->total += rows;
+	for (size_t i = 0; i < deleted->count; i++) {
+		if (deleted->models[i].model == model) {
+			deleted->models[i].rows += rows;
+			return 0;
+		}
+	}
+	/* Few models: the array is made anew for each. */
+	if (!peal__db_grow(&deleted->models, &capacity, deleted->count, sizeof(*deleted->models)))
+		return no_memory(c);
+	deleted->models[deleted->count++] = (struct peal_deleted_model){ model, rows };
+	return 0;
+}
+
+static int send_pre_delete(struct collector *c, struct peal_instance *instance)
+{
+	return PEAL_SEND_ERROR(peal_pre_delete, instance->model, c->error, .instance = instance,
+			       .database = c->connection->db->alias, .origin = c->origin);
+}
+
+static int send_post_delete(struct collector *c, struct peal_instance *instance)
+{
+	return PEAL_SEND_ERROR(peal_post_delete, instance->model, c->error, .instance = instance,
+			       .database = c->connection->db->alias, .origin = c->origin);
+}
+
+static int send_all_pre_delete(struct collector *c)
+{
+	int r = 0;
+
+	if (!peal_signal_is_heard(&peal_pre_delete))
+		return 0;
+	for (size_t i = 0; i < c->count; i++) {
+		struct collected *model = &c->models[c->order[i]];
+
+		for (size_t k = 0; k < model->count && r == 0; k++)
+			r = send_pre_delete(c, model->items[k]);
+	}
+	return r;
+}
+
+static void add_in(struct peal__compiled *compiled, const char *column, const struct peal_value *keys, size_t count)
+{
+	peal__text_add(&compiled->sql, " WHERE ");
+	peal__text_add_name(&compiled->sql, column);
+	peal__text_add(&compiled->sql, " IN (");
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			peal__text_add(&compiled->sql, ", ");
+		peal__compile_value(compiled, &keys[i]);
+	}
+	peal__text_add(&compiled->sql, ")");
+}
+
+static int delete_in(struct collector *c, const struct peal__model_state *state, size_t column,
+		     const struct peal_value *keys, size_t count)
+{
+	int64_t total = 0;
+	int r = 0;
+
+	for (size_t at = 0; at < count && r == 0; at += BATCH) {
+		struct peal__compiled compiled = { 0 };
+		int64_t changes = 0;
+
+		peal__text_add(&compiled.sql, "DELETE FROM ");
+		peal__text_add_name(&compiled.sql, state->table);
+		add_in(&compiled, state->columns[column].db_name, keys + at, count - at < BATCH ? count - at : BATCH);
+		r = peal__compiled_run(&compiled, c->connection, &changes, c->error);
+		total += changes;
+	}
+	return r == 0 && total ? count_deleted(c, state->model, total) : r;
+}
+
+static int update_in(struct collector *c, const struct by_query *update)
+{
+	const struct peal__model_state *state = update->by->model;
+	const struct peal__column *column = &state->columns[update->by->column];
+	struct peal_value value = update->value;
+	int r = peal__column_accept(state, column, &value, c->error);
+
+	for (size_t at = 0; at < update->count && r == 0; at += BATCH) {
+		struct peal__compiled compiled = { 0 };
+
+		peal__text_add(&compiled.sql, "UPDATE ");
+		peal__text_add_name(&compiled.sql, state->table);
+		peal__text_add(&compiled.sql, " SET ");
+		peal__text_add_name(&compiled.sql, column->db_name);
+		peal__text_add(&compiled.sql, " = ");
+		peal__compile_value(&compiled, &value);
+		add_in(&compiled, column->db_name, update->keys + at,
+		       update->count - at < BATCH ? update->count - at : BATCH);
+		r = peal__compiled_run(&compiled, c->connection, NULL, c->error);
+	}
+	return r;
+}
+
+static int delete_model(struct collector *c, struct collected *model)
+{
+	struct peal_value *keys;
+	int r;
+
+	if (!model->count)
+		return 0;
+	r = keys_of(c, model->items, model->count, &keys);
+	if (r == 0)
+		r = delete_in(c, model->state, model->state->key, keys, model->count);
+	if (!peal_signal_is_heard(&peal_post_delete))
+		return r;
+	for (size_t k = model->count; k-- > 0 && r == 0;)
+		r = send_post_delete(c, model->items[k]);
+	return r;
+}
+
+static int delete_collected(struct collector *c)
+{
+	int r = send_all_pre_delete(c);
+
+	for (size_t i = 0; i < c->fast.count && r == 0; i++) {
+		const struct by_query *fast = &c->fast.items[i];
+
+		r = delete_in(c, fast->by->model, fast->by->column, fast->keys, fast->count);
+	}
+	for (size_t i = 0; i < c->updates.count && r == 0; i++)
+		r = update_in(c, &c->updates.items[i]);
+	for (size_t i = 0; i < c->count && r == 0; i++)
+		r = delete_model(c, &c->models[c->order[i]]);
+	return r;
+}
+
+/* A single row that nobody listens to and nothing refers to needs no transaction. */
+static int delete_alone(struct collector *c, struct peal_instance *instance)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+	struct peal_value key = peal_key(instance);
+	int64_t changes;
+	int r = peal__connection_run(c->connection, state->remove, &key, 1, &changes, c->error);
+
+	if (r < 0)
+		return r;
+	return count_deleted(c, state->model, changes);
+}
+
+static bool is_alone(const struct collector *c)
+{
+	return c->count == 1 && c->models[0].count == 1 && can_delete_fast(c->models[0].state);
+}
+
+static int delete_all(struct collector *c)
+{
+	int r = sort(c);
+
+	if (r == 0 && is_alone(c)) {
+		r = delete_alone(c, c->models[0].items[0]);
+	} else if (r == 0) {
+		PEAL_ATOMIC_WITH(r, c->error, .database = c->connection->db->alias, .no_savepoint = true) {
+			r = delete_collected(c);
+		}
+	}
+	if (r < 0)
+		peal__transaction_break(c->connection);
+	for (size_t i = 0; i < c->count && r == 0; i++)
+		for (size_t k = 0; k < c->models[i].count; k++)
+			peal__key_clear(c->models[i].items[k]);
+	return r;
+}
+
+static void by_query_fini(struct query_list *list)
+{
+	peal__db_free(list->items);
+}
+
+static int finish(struct collector *c, int r, struct peal_deleted *ret_deleted)
+{
+	if (r == 0 && ret_deleted) {
+		*ret_deleted = c->deleted;
+		c->deleted = (struct peal_deleted){ 0 };
+	}
+	for (size_t i = 0; i < c->count; i++) {
+		peal__db_free(c->models[i].items);
+		peal__db_free(c->models[i].before);
+	}
+	peal__db_free(c->models);
+	by_query_fini(&c->fast);
+	by_query_fini(&c->updates);
+	peal__db_free(c->restricted.items);
+	for (size_t i = 0; i < c->loaded_count; i++)
+		peal_rows_free(c->loaded[i]);
+	peal__db_free(c->loaded);
+	peal__arena_fini(&c->arena);
+	peal_deleted_fini(&c->deleted);
+	return r;
+}
+
+void peal_deleted_fini(struct peal_deleted *deleted)
+{
+	peal__db_free(deleted->models);
+	*deleted = (struct peal_deleted){ 0 };
+}
+
+int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted, struct peal_error *error)
+{
+	struct collector c = { .origin = { .instance = instance }, .error = error };
+	int r;
+
+	if (!instance->model)
+		return peal_error_set(error, PEAL_EINVAL, "the instance was never begun, or has ended");
+	if (peal_key(instance).kind == PEAL_VALUE_NULL)
+		return peal_error_set(error, PEAL_EINVAL, "%s: a row without key cannot be deleted",
+				      peal_model_label(instance->model));
+	r = peal__instance_connection(instance, NULL, &c.connection, error);
+	if (r != 0)
+		return r;
+	r = collect(&c, &instance, 1, NULL);
+	if (r == 0)
+		r = restricted_check(&c);
+	if (r == 0)
+		r = delete_all(&c);
+	return finish(&c, r, ret_deleted);
+}
+
+/* ---- By query -------------------------------------------------------------------------------------------------------- */
+
+static int delete_by_query(struct collector *c, struct peal_query *query)
+{
+	struct peal__compiled compiled = { 0 };
+	int64_t changes = 0;
+	int r = 0;
+
+	peal__text_add(&compiled.sql, "DELETE FROM ");
+	peal__text_add_name(&compiled.sql, query->state->table);
+	peal__compile_where(&compiled, query);
+	PEAL_ATOMIC_WITH(r, c->error, .database = query->alias, .no_savepoint = true) {
+		r = peal__compiled_run(&compiled, c->connection, &changes, c->error);
+	}
+	peal__compiled_fini(&compiled);
+	if (r < 0)
+		peal__transaction_break(c->connection);
+	return r == 0 && changes ? count_deleted(c, query->model, changes) : r;
+}
+
+static int delete_loaded(struct collector *c, struct peal_query *query)
+{
+	struct peal_rows *rows;
+	int r = peal_query_all(query, &rows, c->error);
+
+	if (r != 0)
+		return r;
+	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count, sizeof(rows))) {
+		peal_rows_free(rows);
+		return no_memory(c);
+	}
+	c->loaded[c->loaded_count++] = rows;
+	r = peal_rows_count(rows) ? collect_rows(c, rows, NULL) : 0;
+	if (r == 0)
+		r = restricted_check(c);
+	return r == 0 ? delete_all(c) : r;
+}
+
+int peal_query_delete(struct peal_query *query, struct peal_deleted *ret_deleted, struct peal_error *error)
+{
+	struct collector c = { .origin = { .query = query }, .error = error };
+	int r = peal__query_ready(query, &c.connection, error);
+
+	if (r != 0)
+		return r;
+	if (query->limit != INT64_MAX || query->offset)
+		return peal_error_set(error, PEAL_EINVAL, "delete: the query of %s is sliced", query->state->label);
+	if (can_delete_fast(query->state))
+		r = delete_by_query(&c, query);
+	else
+		r = delete_loaded(&c, query);
+	return finish(&c, r, ret_deleted);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the model layer share: a model's state, which is made from its table when it is registered, and
+ * the reading and writing of members.
+ *
+ * "row" is the user's struct, "instance" our part in it. Members are touched by memcpy only, through their column.
+ */
+#ifndef PEAL_MODEL_INTERNAL_H
+#define PEAL_MODEL_INTERNAL_H
+
+#include <peal/model.h>
+
+#include "connection.h"
+#include "memory.h"
+
+#define PEAL__SAVED 1u /* instance.flags: it has a row, as far as we know */
+#define PEAL__HEAP 2u  /* made by peal_new() */
+
+#define PEAL__NO_FIELD SIZE_MAX
+
+struct peal__column {
+	const struct peal_field *field;
+	const char *name;    /* of the member: "author_id" */
+	const char *db_name; /* of the column */
+	uint32_t offset;     /* in the row */
+	uint32_t has;	     /* in the row, plus 1; 0: none */
+	uint16_t storage;
+	uint8_t value_kind;  /* enum peal_value_kind */
+	bool relation;
+	bool zero_is_null;   /* a key or a time without .has */
+};
+
+/* A column of another model that refers to this one. */
+struct peal__referrer {
+	const struct peal__model_state *model;
+	size_t column;
+};
+
+struct peal__model_state {
+	const struct peal_model *model;
+	struct peal__arena arena; /* all of the following */
+	const char *label;	  /* "school.Student" */
+	const char *table;
+	struct peal__column *columns;
+	uint8_t *value_kinds; /* of the columns, for the driver */
+	size_t count;
+	size_t key; /* the primary key's column */
+	const char *select;	 /* SELECT all columns FROM table */
+	const char *insert;	 /* all columns but the key */
+	const char *insert_key;	 /* all columns */
+	const char *update;	 /* all columns but the key, by key; NULL when there are none */
+	const char *remove;	 /* by key */
+	struct peal__referrer *referrers; /* from peal__db_alloc */
+	size_t referrer_count, referrer_capacity;
+};
+
+static inline const struct peal__model_state *peal__state(const struct peal_model *model)
+{
+	return *model->state;
+}
+
+static inline char *peal__row(const struct peal_instance *instance)
+{
+	return (char *)instance - instance->model->offset;
+}
+
+static inline struct peal_instance *peal__instance_in(const struct peal_model *model, void *row)
+{
+	return (struct peal_instance *)(void *)((char *)row + model->offset);
+}
+
+/* "the model school.Student is not registered" unless it is. */
+int peal__model_check(const struct peal_model *model, struct peal_error *error);
+
+/*
+ * The column of a name: a member's ("author_id"), a relation's ("author"), or "pk"; by_relation (may be NULL) says
+ * that it was the relation's. PEAL__NO_FIELD when there is none.
+ */
+size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size, bool *by_relation);
+
+/* ---- Members: member.c --------------------------------------------------------------------------------------- */
+
+struct peal_value peal__member_read(const struct peal__column *column, const char *row);
+
+enum peal__text_mode {
+	PEAL__COPY,   /* into the instance */
+	PEAL__BORROW, /* the text lives as long as the instance */
+};
+
+/* Write a value that peal__column_accept() has accepted. */
+int peal__member_write(struct peal_instance *instance, const struct peal__column *column,
+		       const struct peal_value *value, enum peal__text_mode mode, struct peal_error *error);
+
+/*
+ * Convert *value to what the column holds (an integer to a boolean or a real, an instance to its key), or say why it
+ * cannot be: PEAL_ETYPE, PEAL_EINVAL.
+ */
+int peal__column_accept(const struct peal__model_state *state, const struct peal__column *column,
+			struct peal_value *value, struct peal_error *error);
+
+/* The pointer to the related row, as its instance. */
+struct peal_instance *peal__object_get(const struct peal__column *column, const char *row);
+void peal__object_set(const struct peal__column *column, char *row, struct peal_instance *instance);
+
+/* Memory that belongs to the instance; the offset of a member frees what was there for it before. */
+#define PEAL__OWNED_BY_ROW UINT32_MAX
+void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size);
+void peal__owned_free(struct peal_instance *instance);
+
+/* ---- Instances: instance.c ----------------------------------------------------------------------------------- */
+
+/* Begin an instance with the values of a row of the database, whose texts live as long as it does. */
+int peal__instance_load(const struct peal_model *model, struct peal_instance *instance, struct peal_db *db,
+			const struct peal_value *values, struct peal_error *error);
+
+/* Whether the init signals of the model are heard; they are sent by peal__instance_load(). */
+bool peal__init_is_heard(const struct peal_model *model);
+
+/* Copy the texts of values behind each other into room, which has peal__texts_size() bytes. */
+size_t peal__texts_size(const struct peal_value *values, size_t count);
+void peal__texts_copy(struct peal_value *values, size_t count, char *room);
+
+/* The connection for an operation on an instance: the named one, its own, or the default one. */
+int peal__instance_connection(const struct peal_instance *instance, const char *database,
+			      struct peal__connection **ret_connection, struct peal_error *error);
+
+int peal__set_named(struct peal_instance *instance, const struct peal_named *named, struct peal_error *error);
+
+/* Set the key to null. */
+void peal__key_clear(struct peal_instance *instance);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* Members of rows: reading, writing, and what fits into which. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- Integers of all sizes ------------------------------------------------------------------------------------ */
+
+#define INTEGER_STORAGES(X)                                                                                        \
+	X(PEAL__S_I8, int8_t, INT8_MIN, INT8_MAX)                                                                  \
+	X(PEAL__S_U8, uint8_t, 0, UINT8_MAX)                                                                       \
+	X(PEAL__S_I16, int16_t, INT16_MIN, INT16_MAX)                                                              \
+	X(PEAL__S_U16, uint16_t, 0, UINT16_MAX)                                                                    \
+	X(PEAL__S_I32, int32_t, INT32_MIN, INT32_MAX)                                                              \
+	X(PEAL__S_U32, uint32_t, 0, UINT32_MAX)                                                                    \
+	X(PEAL__S_I64, int64_t, INT64_MIN, INT64_MAX)                                                              \
+	X(PEAL__S_U64, uint64_t, 0, INT64_MAX)
+
+static bool integer_read(uint16_t storage, const char *member, int64_t *ret)
+{
+	switch (storage) {
+#define X(storage_, type_, min_, max_)                                                                             \
+	case storage_: {                                                                                           \
+		type_ number;                                                                                      \
+                                                                                                                   \
+		memcpy(&number, member, sizeof(number));                                                           \
+		*ret = (int64_t)number;                                                                            \
+		return true;                                                                                       \
+	}
+		INTEGER_STORAGES(X)
+#undef X
+	default:
+		return false;
+	}
+}
+
+static bool integer_write(uint16_t storage, char *member, int64_t value)
+{
+	switch (storage) {
+#define X(storage_, type_, min_, max_)                                                                             \
+	case storage_: {                                                                                           \
+		type_ number = (type_)value;                                                                       \
+                                                                                                                   \
+		memcpy(member, &number, sizeof(number));                                                           \
+		return true;                                                                                       \
+	}
+		INTEGER_STORAGES(X)
+#undef X
+	default:
+		return false;
+	}
+}
+
+static bool integer_fits(uint16_t storage, int64_t value)
+{
+	switch (storage) {
+#define X(storage_, type_, min_, max_)                                                                             \
+	case storage_:                                                                                             \
+		return value >= (min_) && value <= (max_);
+		INTEGER_STORAGES(X)
+#undef X
+	default:
+		return false;
+	}
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------- */
+
+static struct peal_value integer_value(const struct peal__column *column, int64_t number)
+{
+	if (!number && column->zero_is_null)
+		return peal_value_null();
+	return column->value_kind == PEAL_VALUE_TIME ? peal_value_time(number) : peal_value_int(number);
+}
+
+struct peal_value peal__member_read(const struct peal__column *column, const char *row)
+{
+	const char *member = row + column->offset;
+	struct peal_bytes bytes;
+	const char *text;
+	int64_t number;
+	double real;
+	float small;
+	bool flag;
+
+	if (column->has) {
+		memcpy(&flag, row + column->has - 1, sizeof(flag));
+		if (!flag)
+			return peal_value_null();
+	}
+	if (integer_read(column->storage, member, &number))
+		return integer_value(column, number);
+	switch (column->storage) {
+	case PEAL__S_BOOL:
+		memcpy(&flag, member, sizeof(flag));
+		return peal_value_bool(flag);
+	case PEAL__S_FLOAT:
+		memcpy(&small, member, sizeof(small));
+		return peal_value_real((double)small);
+	case PEAL__S_DOUBLE:
+		memcpy(&real, member, sizeof(real));
+		return peal_value_real(real);
+	case PEAL__S_TEXT:
+		memcpy(&text, member, sizeof(text));
+		return peal_value_text(text);
+	default:
+		memcpy(&bytes, member, sizeof(bytes));
+		return bytes.data ? peal_value_bytes(bytes.data, bytes.size) : peal_value_null();
+	}
+}
+
+/* ---- What fits -------------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[PEAL_VALUE_NULL] = "null",   [PEAL_VALUE_BOOL] = "a boolean", [PEAL_VALUE_INT] = "an integer",
+		[PEAL_VALUE_REAL] = "a real", [PEAL_VALUE_TEXT] = "a text",    [PEAL_VALUE_BYTES] = "bytes",
+		[PEAL_VALUE_TIME] = "a time", [PEAL_VALUE_POINTER] = "a row",
+	};
+
+	return kind < PEAL_COUNTOF(names) ? names[kind] : "a value of unknown kind";
+}
+
+static int refuse(const struct peal__model_state *state, const struct peal__column *column, int code,
+		  const char *reason, const char *what, struct peal_error *error)
+{
+	peal_error_set(error, code, "%s.%s %s %s", state->label, column->name, reason, what);
+	if (error)
+		snprintf(error->field, sizeof(error->field), "%s", column->name);
+	return code;
+}
+
+static bool convert(const struct peal__column *column, struct peal_value *value)
+{
+	uint32_t from = value->kind;
+
+	switch (column->value_kind) {
+	case PEAL_VALUE_BOOL:
+		if (from == PEAL_VALUE_INT && (value->as.integer & ~INT64_C(1)) == 0)
+			*value = peal_value_bool(value->as.integer == 1);
+		break;
+	case PEAL_VALUE_INT:
+		if (from == PEAL_VALUE_BOOL)
+			*value = peal_value_int(value->as.boolean);
+		break;
+	case PEAL_VALUE_REAL:
+		if (from == PEAL_VALUE_INT)
+			*value = peal_value_real((double)value->as.integer);
+		break;
+	case PEAL_VALUE_TIME:
+		if (from == PEAL_VALUE_INT)
+			*value = peal_value_time(value->as.integer);
+		break;
+	default:
+		break;
+	}
+	return value->kind == column->value_kind;
+}
+
+static int key_of_row(const struct peal__model_state *state, const struct peal__column *column,
+		      struct peal_value *value, struct peal_error *error)
+{
+	const struct peal_instance *instance = value->as.pointer;
+
+	if (!column->relation || !instance || instance->model != column->field->to)
+		return refuse(state, column, PEAL_EINVAL, "does not take a row of",
+			      instance && instance->model ? peal_model_label(instance->model) : "no model", error);
+	*value = peal_key(instance);
+	if (value->kind == PEAL_VALUE_NULL)
+		return refuse(state, column, PEAL_EINVAL, "was given a row that is not saved, of",
+			      peal_model_label(instance->model), error);
+	return 0;
+}
+
+int peal__column_accept(const struct peal__model_state *state, const struct peal__column *column,
+			struct peal_value *value, struct peal_error *error)
+{
+	char number[32];
+
+	if (value->kind == PEAL_VALUE_NULL)
+		return 0;
+	if (value->kind == PEAL_VALUE_POINTER) {
+		int r = key_of_row(state, column, value, error);
+
+		if (r < 0)
+			return r;
+	}
+	if (!convert(column, value))
+		return refuse(state, column, PEAL_ETYPE, "does not take", kind_name(value->kind), error);
+	if (value->kind == PEAL_VALUE_INT && !integer_fits(column->storage, value->as.integer)) {
+		snprintf(number, sizeof(number), "%" PRId64, value->as.integer);
+		return refuse(state, column, PEAL_ETYPE, "has no room for", number, error);
+	}
+	if (value->kind == PEAL_VALUE_TEXT && memchr(value->as.text.data, '\0', value->as.text.size))
+		return refuse(state, column, PEAL_ETYPE, "does not take", "a text that contains a NUL", error);
+	return 0;
+}
+
+/* ---- Writing ---------------------------------------------------------------------------------------------------- */
+
+struct owned {
+	struct owned *next;
+	uint32_t offset;
+	char data[];
+};
+
+void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size)
+{
+	struct owned *owned = peal__db_alloc(sizeof(*owned) + size);
+
+	if (!owned)
+		return NULL;
+	owned->offset = offset;
+	owned->next = instance->owned;
+	instance->owned = owned;
+	return owned->data;
+}
+
+/* Free what the member had before: everything but keep. */
+static void owned_forget(struct peal_instance *instance, uint32_t offset, const void *keep)
+{
+	struct owned *first = instance->owned;
+	struct owned **at = &first;
+
+	while (*at) {
+		struct owned *owned = *at;
+
+		if (owned->offset == offset && owned->data != keep) {
+			*at = owned->next;
+			peal__db_free(owned);
+		} else {
+			at = &owned->next;
+		}
+	}
+	instance->owned = first;
+}
+
+void peal__owned_free(struct peal_instance *instance)
+{
+	struct owned *owned = instance->owned;
+
+	while (owned) {
+		struct owned *next = owned->next;
+
+		peal__db_free(owned);
+		owned = next;
+	}
+	instance->owned = NULL;
+}
+
+/* The old copy goes after the new one is made: the new text may be a part of it. */
+static int data_copy(struct peal_instance *instance, const struct peal__column *column, const void **data, size_t size,
+		     struct peal_error *error)
+{
+	char *copy = NULL;
+
+	if (*data) {
+		copy = peal__owned_alloc(instance, column->offset, size + 1);
+		if (!copy)
+			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		if (size)
+			memcpy(copy, *data, size);
+	}
+	owned_forget(instance, column->offset, copy);
+	*data = copy;
+	return 0;
+}
+
+static int data_write(struct peal_instance *instance, const struct peal__column *column, const void *data, size_t size,
+		      enum peal__text_mode mode, struct peal_error *error)
+{
+	char *member = peal__row(instance) + column->offset;
+
+	if (mode == PEAL__COPY) {
+		int r = data_copy(instance, column, &data, size, error);
+
+		if (r < 0)
+			return r;
+	}
+	if (column->storage == PEAL__S_TEXT) {
+		const char *text = data;
+
+		memcpy(member, &text, sizeof(text));
+	} else {
+		struct peal_bytes bytes = { data, data ? size : 0 };
+
+		memcpy(member, &bytes, sizeof(bytes));
+	}
+	return 0;
+}
+
+static int null_write(struct peal_instance *instance, const struct peal__column *column, enum peal__text_mode mode,
+		      struct peal_error *error)
+{
+	if (column->storage == PEAL__S_TEXT || column->storage == PEAL__S_BYTES)
+		return data_write(instance, column, NULL, 0, mode, error);
+	if (!column->has && !column->zero_is_null)
+		return refuse(peal__state(instance->model), column, PEAL_ETYPE, "cannot be", "null: it has no .has",
+			      error);
+	integer_write(column->storage, peal__row(instance) + column->offset, 0);
+	return 0;
+}
+
+static void real_write(const struct peal__column *column, char *member, double real)
+{
+	float small = (float)real;
+
+	if (column->storage == PEAL__S_FLOAT)
+		memcpy(member, &small, sizeof(small));
+	else
+		memcpy(member, &real, sizeof(real));
+}
+
+int peal__member_write(struct peal_instance *instance, const struct peal__column *column,
+		       const struct peal_value *value, enum peal__text_mode mode, struct peal_error *error)
+{
+	char *row = peal__row(instance);
+	bool has = value->kind != PEAL_VALUE_NULL;
+	int r = 0;
+
+	switch (value->kind) {
+	case PEAL_VALUE_NULL:
+		r = null_write(instance, column, mode, error);
+		break;
+	case PEAL_VALUE_BOOL:
+		memcpy(row + column->offset, &value->as.boolean, sizeof(bool));
+		break;
+	case PEAL_VALUE_REAL:
+		real_write(column, row + column->offset, value->as.real);
+		break;
+	case PEAL_VALUE_TEXT:
+	case PEAL_VALUE_BYTES:
+		r = data_write(instance, column, value->as.text.data ? value->as.text.data : "",
+			       value->as.text.size, mode, error);
+		break;
+	default:
+		integer_write(column->storage, row + column->offset, value->as.integer);
+		break;
+	}
+	if (r == 0 && column->has)
+		memcpy(row + column->has - 1, &has, sizeof(has));
+	return r;
+}
+
+/* ---- Related rows ------------------------------------------------------------------------------------------------ */
+
+struct peal_instance *peal__object_get(const struct peal__column *column, const char *row)
+{
+	void *object;
+
+	memcpy(&object, row + column->field->object - 1, sizeof(object));
+	return object ? peal__instance_in(column->field->to, object) : NULL;
+}
+
+void peal__object_set(const struct peal__column *column, char *row, struct peal_instance *instance)
+{
+	void *object = instance ? peal__row(instance) : NULL;
+
+	memcpy(row + column->field->object - 1, &object, sizeof(object));
+}

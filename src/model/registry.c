@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The models that are known, and their states.
+ *
+ * A batch of models is registered as a whole: first every state is made and checked, then the relations are tied, and
+ * only then are the models published and class_prepared sent. Registration is for the start of the program: nothing
+ * here is locked.
+ */
+#include "internal.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+PEAL_SIGNAL_DEFINE(peal_class_prepared);
+
+static struct peal__model_state **models;
+static size_t model_count, model_capacity;
+
+int peal__model_check(const struct peal_model *model, struct peal_error *error)
+{
+	if (PEAL_UNLIKELY(!*model->state))
+		return peal_error_set(error, PEAL_EINVAL, "the model %s.%s is not registered",
+				      model->app ? model->app : "", model->name ? model->name : "");
+	return 0;
+}
+
+/* ---- The tables, checked ---------------------------------------------------------------------------------------- */
+
+static int wrong(const struct peal_model *model, const struct peal_field *field, const char *reason,
+		 struct peal_error *error)
+{
+	peal_error_set(error, PEAL_EINVAL, "%s.%s%s%s: %s", model->app ? model->app : "?",
+		       model->name ? model->name : "?", field ? "." : "", field ? field->name : "", reason);
+	if (error && field)
+		snprintf(error->field, sizeof(error->field), "%s", field->name);
+	return PEAL_EINVAL;
+}
+
+static bool is_identifier(const char *text)
+{
+	if (!text || !(isalpha((unsigned char)*text) || *text == '_'))
+		return false;
+	while (isalnum((unsigned char)*text) || *text == '_')
+		text++;
+	return !*text;
+}
+
+static bool is_relation(const struct peal_field *field)
+{
+	return field->kind == PEAL_FIELD_FOREIGN_KEY || field->kind == PEAL_FIELD_ONE_TO_ONE;
+}
+
+static bool is_key(const struct peal_field *field)
+{
+	return field->kind == PEAL_FIELD_ID || field->primary_key;
+}
+
+/* Whether the member itself can say that it is null. */
+static bool can_be_null(const struct peal_field *field)
+{
+	return field->has || field->storage == PEAL__S_TEXT || field->storage == PEAL__S_BYTES ||
+	       is_relation(field) || is_key(field) || field->kind == PEAL_FIELD_DATETIME;
+}
+
+static int relation_check(const struct peal_model *model, const struct peal_field *field, struct peal_error *error)
+{
+	if (field->on_delete < PEAL_CASCADE || field->on_delete > PEAL_DO_NOTHING)
+		return wrong(model, field, "on_delete is missing", error);
+	if (field->on_delete == PEAL_SET_NULL && !field->null)
+		return wrong(model, field, "PEAL_SET_NULL needs .null = true", error);
+	if (field->on_delete == PEAL_SET_DEFAULT && !field->null && !field->initial.kind && !field->initial_fn)
+		return wrong(model, field, "PEAL_SET_DEFAULT needs .initial or .null = true", error);
+	return 0;
+}
+
+static int field_check(const struct peal_model *model, const struct peal_field *field, struct peal_error *error)
+{
+	if (field->column && !*field->column)
+		return wrong(model, field, ".column is empty", error);
+	if (strstr(field->name, "__"))
+		return wrong(model, field, "a name must not contain \"__\", which separates lookups", error);
+	if (field->null && is_key(field))
+		return wrong(model, field, "a primary key is never null", error);
+	if (field->null && !can_be_null(field))
+		return wrong(model, field, ".null needs .has, a bool that says whether there is a value", error);
+	if (field->kind == PEAL_FIELD_CHAR && !field->max_length)
+		return wrong(model, field, "PEAL_CHAR needs .max_length (or use PEAL_LONG_TEXT)", error);
+	if ((field->auto_now || field->auto_now_add) && field->kind != PEAL_FIELD_DATETIME)
+		return wrong(model, field, ".auto_now is for date-times", error);
+	return is_relation(field) ? relation_check(model, field, error) : 0;
+}
+
+static int model_check(const struct peal_model *model, struct peal_error *error)
+{
+	size_t keys = 0;
+
+	if (!is_identifier(model->app) || !is_identifier(model->name))
+		return wrong(model, NULL, ".app and .name must be words of letters, digits and _", error);
+	if (!model->fields.count || model->fields.count > PEAL_FIELDS_MAX)
+		return wrong(model, NULL, "a model has 1 to 128 fields", error);
+	for (size_t i = 0; i < model->fields.count; i++) {
+		int r = field_check(model, &model->fields.items[i], error);
+
+		if (r < 0)
+			return r;
+		keys += is_key(&model->fields.items[i]);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(model->fields.items[i].name, model->fields.items[k].name) == 0)
+				return wrong(model, &model->fields.items[i], "there are two fields of this name",
+					     error);
+	}
+	if (keys != 1)
+		return wrong(model, NULL, keys ? "there are two primary keys" : "there is no primary key (PEAL_ID)",
+			     error);
+	return 0;
+}
+
+/* ---- The state --------------------------------------------------------------------------------------------------- */
+
+static char *arena_join(struct peal__arena *arena, const char *a, const char *b, const char *c)
+{
+	size_t sizes[] = { strlen(a), strlen(b), strlen(c) };
+	char *text = peal__arena_alloc(arena, sizes[0] + sizes[1] + sizes[2] + 1);
+
+	if (!text)
+		return NULL;
+	memcpy(text, a, sizes[0]);
+	memcpy(text + sizes[0], b, sizes[1]);
+	memcpy(text + sizes[0] + sizes[1], c, sizes[2]);
+	return text;
+}
+
+static uint8_t value_kind_of(const struct peal_field *field)
+{
+	if (field->kind == PEAL_FIELD_DATETIME)
+		return PEAL_VALUE_TIME;
+	switch (field->storage) {
+	case PEAL__S_BOOL:
+		return PEAL_VALUE_BOOL;
+	case PEAL__S_FLOAT:
+	case PEAL__S_DOUBLE:
+		return PEAL_VALUE_REAL;
+	case PEAL__S_TEXT:
+		return PEAL_VALUE_TEXT;
+	case PEAL__S_BYTES:
+		return PEAL_VALUE_BYTES;
+	default:
+		return PEAL_VALUE_INT;
+	}
+}
+
+static bool column_init(struct peal__model_state *state, struct peal__column *column, const struct peal_field *field)
+{
+	column->field = field;
+	column->relation = is_relation(field);
+	column->name = column->relation ? arena_join(&state->arena, field->name, "_id", "") : field->name;
+	column->db_name = field->column ? field->column : column->name;
+	column->offset = field->offset;
+	column->has = field->has;
+	column->storage = field->storage;
+	column->value_kind = value_kind_of(field);
+	column->zero_is_null = !field->has && field->storage <= PEAL__S_U64 &&
+			       (column->relation || is_key(field) ||
+				(field->kind == PEAL_FIELD_DATETIME && field->null));
+	return column->name;
+}
+
+static void add_columns(struct peal__text *sql, const struct peal__model_state *state, bool with_key,
+			const char *after_each)
+{
+	const char *between = "";
+
+	for (size_t i = 0, number = 1; i < state->count; i++) {
+		if (i == state->key && !with_key)
+			continue;
+		peal__text_add(sql, between);
+		peal__text_add_name(sql, state->columns[i].db_name);
+		peal__text_add(sql, after_each);
+		if (*after_each)
+			peal__text_add_number(sql, number++);
+		between = ", ";
+	}
+}
+
+static void add_parameters(struct peal__text *sql, size_t count)
+{
+	for (size_t i = 1; i <= count; i++) {
+		peal__text_add(sql, i > 1 ? ", $" : "$");
+		peal__text_add_number(sql, i);
+	}
+}
+
+static void add_by_key(struct peal__text *sql, const struct peal__model_state *state, size_t number)
+{
+	peal__text_add(sql, " WHERE ");
+	peal__text_add_name(sql, state->columns[state->key].db_name);
+	peal__text_add(sql, " = $");
+	peal__text_add_number(sql, number);
+}
+
+static const char *sql_keep(struct peal__model_state *state, struct peal__text *sql)
+{
+	const char *text = sql->failed ? NULL : peal__arena_text(&state->arena, sql->data, sql->size);
+
+	peal__text_fini(sql);
+	return text;
+}
+
+static const char *sql_insert(struct peal__model_state *state, bool with_key)
+{
+	struct peal__text sql = { 0 };
+	size_t count = state->count - !with_key;
+
+	peal__text_add(&sql, "INSERT INTO ");
+	peal__text_add_name(&sql, state->table);
+	if (count) {
+		peal__text_add(&sql, " (");
+		add_columns(&sql, state, with_key, "");
+		peal__text_add(&sql, ") VALUES (");
+		add_parameters(&sql, count);
+		peal__text_add(&sql, ")");
+	} else {
+		peal__text_add(&sql, " DEFAULT VALUES");
+	}
+	return sql_keep(state, &sql);
+}
+
+static bool state_sql(struct peal__model_state *state)
+{
+	struct peal__text sql = { 0 };
+
+	peal__text_add(&sql, "SELECT ");
+	add_columns(&sql, state, true, "");
+	peal__text_add(&sql, " FROM ");
+	peal__text_add_name(&sql, state->table);
+	state->select = sql_keep(state, &sql);
+
+	peal__text_add(&sql, "DELETE FROM ");
+	peal__text_add_name(&sql, state->table);
+	add_by_key(&sql, state, 1);
+	state->remove = sql_keep(state, &sql);
+
+	state->insert = sql_insert(state, false);
+	state->insert_key = sql_insert(state, true);
+	if (state->count > 1) {
+		peal__text_add(&sql, "UPDATE ");
+		peal__text_add_name(&sql, state->table);
+		peal__text_add(&sql, " SET ");
+		add_columns(&sql, state, false, " = $");
+		add_by_key(&sql, state, state->count);
+		state->update = sql_keep(state, &sql);
+	}
+	return state->select && state->remove && state->insert && state->insert_key &&
+	       (state->update || state->count == 1);
+}
+
+static bool state_names(struct peal__model_state *state)
+{
+	const struct peal_model *model = state->model;
+	char *table = arena_join(&state->arena, model->app, "_", model->name);
+
+	for (char *at = table; at && *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	state->table = model->table ? model->table : table;
+	state->label = arena_join(&state->arena, model->app, ".", model->name);
+	return table && state->label;
+}
+
+static bool state_columns(struct peal__model_state *state)
+{
+	state->count = state->model->fields.count;
+	state->columns = peal__arena_alloc(&state->arena, state->count * sizeof(*state->columns));
+	state->value_kinds = peal__arena_alloc(&state->arena, state->count);
+	if (!state->columns || !state->value_kinds)
+		return false;
+	for (size_t i = 0; i < state->count; i++) {
+		const struct peal_field *field = &state->model->fields.items[i];
+
+		if (!column_init(state, &state->columns[i], field))
+			return false;
+		state->value_kinds[i] = state->columns[i].value_kind;
+		if (is_key(field))
+			state->key = i;
+	}
+	return true;
+}
+
+static void state_free(struct peal__model_state *state)
+{
+	if (!state)
+		return;
+	peal__db_free(state->referrers);
+	peal__arena_fini(&state->arena);
+	peal__db_free(state);
+}
+
+static int state_new(const struct peal_model *model, struct peal__model_state **ret_state, struct peal_error *error)
+{
+	struct peal__model_state *state;
+	int r = model_check(model, error);
+
+	if (r < 0)
+		return r;
+	state = peal__db_alloc(sizeof(*state));
+	if (!state)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	state->model = model;
+	if (!state_names(state) || !state_columns(state) || !state_sql(state)) {
+		state_free(state);
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	}
+	*ret_state = state;
+	return 0;
+}
+
+/* ---- The list ---------------------------------------------------------------------------------------------------- */
+
+static struct peal__model_state *state_of(const struct peal_model *model)
+{
+	for (size_t i = 0; i < model_count; i++)
+		if (models[i]->model == model)
+			return models[i];
+	return NULL;
+}
+
+/* Who refers to whom, anew for all models, in the order of models and fields. */
+static bool tie_relations(void)
+{
+	for (size_t i = 0; i < model_count; i++)
+		models[i]->referrer_count = 0;
+	for (size_t i = 0; i < model_count; i++) {
+		for (size_t k = 0; k < models[i]->count; k++) {
+			const struct peal__column *column = &models[i]->columns[k];
+			struct peal__model_state *to = column->relation ? state_of(column->field->to) : NULL;
+
+			if (!to)
+				continue;
+			if (!peal__db_grow(&to->referrers, &to->referrer_capacity, to->referrer_count,
+					   sizeof(*to->referrers)))
+				return false;
+			to->referrers[to->referrer_count++] = (struct peal__referrer){ models[i], k };
+		}
+	}
+	return true;
+}
+
+static void unlist(size_t from)
+{
+	while (model_count > from)
+		state_free(models[--model_count]);
+	tie_relations(); /* needs no more room than before */
+	if (!model_count) {
+		peal__db_free(models);
+		models = NULL;
+		model_capacity = 0;
+	}
+}
+
+static int enlist(const struct peal_model *model, struct peal_error *error)
+{
+	int r;
+
+	if (state_of(model))
+		return 0;
+	if (!peal__db_grow(&models, &model_capacity, model_count, sizeof(struct peal__model_state *)))
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	r = state_new(model, &models[model_count], error);
+	if (r == 0)
+		model_count++;
+	return r;
+}
+
+static int publish(struct peal__model_state *state, struct peal_error *error)
+{
+	int r = 0;
+
+	*state->model->state = state;
+	if (peal_signal_is_heard(&peal_class_prepared))
+		r = PEAL_SEND_ERROR(peal_class_prepared, state->model, error, .model = state->model);
+	if (r != 0)
+		return r;
+	r = peal_sender_register(state->label, state->model);
+	if (r == PEAL_EBUSY)
+		peal_error_set(error, r, "another sender has the name %s", state->label);
+	else if (r < 0)
+		peal_error_set(error, r, "%s: %s", state->label, peal_strerror(r));
+	return r < 0 ? r : 0;
+}
+
+static void unpublish(struct peal__model_state *state)
+{
+	peal_sender_forget(state->model);
+	*state->model->state = NULL;
+}
+
+int peal_models_register(const struct peal_model *const *wanted, size_t count, struct peal_error *error)
+{
+	size_t before = model_count;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = enlist(wanted[i], error);
+	if (r == 0 && !tie_relations())
+		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	for (size_t i = before; i < model_count && r == 0; i++)
+		r = publish(models[i], error);
+	if (r != 0) {
+		for (size_t i = before; i < model_count; i++)
+			if (*models[i]->model->state)
+				unpublish(models[i]);
+		unlist(before);
+	}
+	return r;
+}
+
+void peal_models_forget(void)
+{
+	for (size_t i = 0; i < model_count; i++)
+		unpublish(models[i]);
+	unlist(0);
+}
+
+const struct peal_model *peal_model_get(const char *label)
+{
+	for (size_t i = 0; i < model_count; i++)
+		if (strcasecmp(models[i]->label, label) == 0)
+			return models[i]->model;
+	return NULL;
+}
+
+const char *peal_model_label(const struct peal_model *model)
+{
+	return *model->state ? peal__state(model)->label : model->name;
+}
+
+size_t peal_models_count(void)
+{
+	return model_count;
+}
+
+const struct peal_model *peal_models_at(size_t index)
+{
+	return index < model_count ? models[index]->model : NULL;
+}
+
+size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size, bool *by_relation)
+{
+	bool unused;
+
+	if (!by_relation)
+		by_relation = &unused;
+	*by_relation = false;
+	for (size_t i = 0; i < state->count; i++) {
+		const struct peal__column *column = &state->columns[i];
+
+		if (strncmp(column->name, name, size) == 0 && !column->name[size])
+			return i;
+		*by_relation = column->relation && strncmp(column->field->name, name, size) == 0 &&
+			       !column->field->name[size];
+		if (*by_relation)
+			return i;
+	}
+	return size == 2 && memcmp(name, "pk", 2) == 0 ? state->key : PEAL__NO_FIELD;
+}

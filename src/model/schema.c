@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables and indexes from models. What exists is left alone: changing it is the work of migrations. */
+#include "internal.h"
+
+static enum peal__column_type type_of(const struct peal__column *column)
+{
+	const struct peal_field *field = column->field;
+
+	switch (column->value_kind) {
+	case PEAL_VALUE_BOOL:
+		return PEAL__COLUMN_BOOLEAN;
+	case PEAL_VALUE_REAL:
+		return PEAL__COLUMN_REAL;
+	case PEAL_VALUE_BYTES:
+		return PEAL__COLUMN_BYTES;
+	case PEAL_VALUE_TIME:
+		return PEAL__COLUMN_DATETIME;
+	case PEAL_VALUE_TEXT:
+		return field->kind == PEAL_FIELD_LONG_TEXT ? PEAL__COLUMN_TEXT : PEAL__COLUMN_VARCHAR;
+	default:
+		break;
+	}
+	if (field->kind == PEAL_FIELD_ID)
+		return column->storage == PEAL__S_I32 ? PEAL__COLUMN_ID32 : PEAL__COLUMN_ID64;
+	if (column->storage <= PEAL__S_I16)
+		return PEAL__COLUMN_INT16;
+	return column->storage <= PEAL__S_I32 ? PEAL__COLUMN_INT32 : PEAL__COLUMN_INT64;
+}
+
+static unsigned length_of(const struct peal_field *field)
+{
+	static const unsigned short defaults[] = {
+		[PEAL_FIELD_SLUG] = 50,	 [PEAL_FIELD_EMAIL] = 254, [PEAL_FIELD_URL] = 200,
+		[PEAL_FIELD_FILE] = 100, [PEAL_FIELD_IMAGE] = 100,
+	};
+
+	if (field->max_length || field->kind >= PEAL_COUNTOF(defaults))
+		return field->max_length;
+	return defaults[field->kind];
+}
+
+/* A relation's column has the type of the key that it refers to, or of what that refers to. */
+static const struct peal__column *target_of(const struct peal__column *column)
+{
+	for (int hops = 0; column->relation && hops < 8; hops++) {
+		const struct peal__model_state *to = peal__state(column->field->to);
+
+		column = &to->columns[to->key];
+	}
+	return column;
+}
+
+static void add_type(struct peal__text *sql, const struct peal__dialect *dialect, const struct peal__column *column)
+{
+	const struct peal__column *target = target_of(column);
+	enum peal__column_type type = type_of(target);
+
+	if (target != column && type == PEAL__COLUMN_ID32)
+		type = PEAL__COLUMN_INT32;
+	else if (target != column && type == PEAL__COLUMN_ID64)
+		type = PEAL__COLUMN_INT64;
+	peal__text_add(sql, dialect->types[type]);
+	if (type == PEAL__COLUMN_VARCHAR && length_of(target->field)) {
+		peal__text_add(sql, "(");
+		peal__text_add_number(sql, length_of(target->field));
+		peal__text_add(sql, ")");
+	}
+}
+
+static void add_column(struct peal__text *sql, const struct peal__dialect *dialect, const struct peal__column *column)
+{
+	const struct peal_field *field = column->field;
+
+	peal__text_add_name(sql, column->db_name);
+	peal__text_add(sql, " ");
+	add_type(sql, dialect, column);
+	if (field->kind == PEAL_FIELD_ID)
+		return; /* its type says all */
+	peal__text_add(sql, field->null ? " NULL" : " NOT NULL");
+	if (field->primary_key)
+		peal__text_add(sql, " PRIMARY KEY");
+	else if (field->unique || field->kind == PEAL_FIELD_ONE_TO_ONE)
+		peal__text_add(sql, " UNIQUE");
+	if (column->relation && !field->no_constraint) {
+		const struct peal__model_state *to = peal__state(field->to);
+
+		peal__text_add(sql, " REFERENCES ");
+		peal__text_add_name(sql, to->table);
+		peal__text_add(sql, " (");
+		peal__text_add_name(sql, to->columns[to->key].db_name);
+		peal__text_add(sql, ") DEFERRABLE INITIALLY DEFERRED");
+	}
+}
+
+static int run(struct peal__connection *c, struct peal__text *sql, struct peal_error *error)
+{
+	int r = sql->failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory") :
+			      peal__connection_run(c, sql->data, NULL, 0, NULL, error);
+
+	peal__text_fini(sql);
+	return r;
+}
+
+static int create_table(struct peal__connection *c, const struct peal__model_state *state, struct peal_error *error)
+{
+	struct peal__text sql = { 0 };
+
+	for (size_t i = 0; i < state->count; i++)
+		if (state->columns[i].relation && !*state->columns[i].field->to->state)
+			return peal_error_set(error, PEAL_EINVAL, "%s.%s refers to a model that is not registered",
+					      state->label, state->columns[i].field->name);
+	peal__text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
+	peal__text_add_name(&sql, state->table);
+	for (size_t i = 0; i < state->count; i++) {
+		peal__text_add(&sql, i ? ", " : " (");
+		add_column(&sql, &c->db->driver->dialect, &state->columns[i]);
+	}
+	peal__text_add(&sql, ")");
+	return run(c, &sql, error);
+}
+
+static int create_index(struct peal__connection *c, const struct peal__model_state *state,
+			const struct peal__column *column, struct peal_error *error)
+{
+	struct peal__text name = { 0 }, sql = { 0 };
+
+	peal__text_add(&name, state->table);
+	peal__text_add(&name, "_");
+	peal__text_add(&name, column->db_name);
+	peal__text_add(&name, "_index");
+	peal__text_add(&sql, "CREATE INDEX IF NOT EXISTS ");
+	peal__text_add_name(&sql, name.failed ? "" : name.data);
+	peal__text_add(&sql, " ON ");
+	peal__text_add_name(&sql, state->table);
+	peal__text_add(&sql, " (");
+	peal__text_add_name(&sql, column->db_name);
+	peal__text_add(&sql, ")");
+	sql.failed |= name.failed;
+	peal__text_fini(&name);
+	return run(c, &sql, error);
+}
+
+static int create(struct peal__connection *c, const struct peal_model *model, struct peal_error *error)
+{
+	const struct peal__model_state *state = peal__state(model);
+	int r = create_table(c, state, error);
+
+	for (size_t i = 0; i < state->count && r == 0; i++) {
+		const struct peal__column *column = &state->columns[i];
+		const struct peal_field *field = column->field;
+		bool unique = field->unique || field->primary_key || field->kind == PEAL_FIELD_ID ||
+			      field->kind == PEAL_FIELD_ONE_TO_ONE;
+
+		if (!unique && (field->index || column->relation || field->kind == PEAL_FIELD_SLUG))
+			r = create_index(c, state, column, error);
+	}
+	return r;
+}
+
+int peal_models_create_tables(const char *database, struct peal_error *error)
+{
+	struct peal__connection *c;
+	int r = peal__connection_get(database, &c, error);
+
+	if (r != 0)
+		return r;
+	PEAL_ATOMIC_WITH(r, error, .database = database) {
+		for (size_t i = 0; i < peal_models_count() && r == 0; i++)
+			r = create(c, peal_models_at(i), error);
+	}
+	return r;
+}
