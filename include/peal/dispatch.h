@@ -451,14 +451,20 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	extern struct peal_signal name_
 
 /* Define the signal, in exactly one .c file, which alone can then PEAL_SEND it. */
-#define PEAL_SIGNAL_DEFINE(name_)                                                          \
-	struct peal_signal name_ = { .name = #name_,                                       \
-				     .site = __FILE__ ":" PEAL__TEXT(__LINE__),            \
-				     .args_size = (uint32_t)sizeof(struct name_##_args) }; \
-	PEAL_SIGNAL_SENDER(name_)
+#define PEAL_SIGNAL_DEFINE(name_)         \
+	PEAL_SIGNAL_DEFINE_PUBLIC(name_); \
+	PEAL__SIGNAL_SENDER(name_)
 
-/* Let whoever sees this line send the signal: next to PEAL_SIGNAL_DECLARE for a signal that is public to send. */
-#define PEAL_SIGNAL_SENDER(name_)                                                                 \
+/* The same two for a signal that whoever includes the header may send. */
+#define PEAL_SIGNAL_DECLARE_PUBLIC(name_) \
+	PEAL_SIGNAL_DECLARE(name_);       \
+	PEAL__SIGNAL_SENDER(name_)
+#define PEAL_SIGNAL_DEFINE_PUBLIC(name_)                                        \
+	struct peal_signal name_ = { .name = #name_,                            \
+				     .site = __FILE__ ":" PEAL__TEXT(__LINE__), \
+				     .args_size = (uint32_t)sizeof(struct name_##_args) }
+
+#define PEAL__SIGNAL_SENDER(name_)                                                                 \
 	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
 						    const struct name_##_args *args)              \
 	{                                                                                         \

@@ -42,19 +42,20 @@ static void array_put(array_t *array, conn_t *conn)
 	conn->position = array->count;
 	array->entry[array->count] = conn;
 	if (conn->args_size > array->args_size)
-		array->args_size = conn->args_size;
+		store_relaxed(&array->args_size, conn->args_size);
 	if (conn->flags & CONN_ASYNC)
-		store_relaxed(&array->general, 1u);
+		store_relaxed(&array->args_size, ARGS_GENERAL);
 	store_release(&array->count, array->count + 1);
 }
 
-static array_t *array_new(uint32_t capacity)
+/* Where there are levels, a send needs the general path to merge them. */
+static array_t *array_new(const list_t *list, uint32_t capacity)
 {
 	array_t *array = peal__alloc(array_size(capacity));
 
 	if (!array)
 		return NULL;
-	*array = (array_t){ .capacity = capacity };
+	*array = (array_t){ .capacity = capacity, .args_size = list->levels ? ARGS_GENERAL : 0 };
 	return array;
 }
 
@@ -84,7 +85,7 @@ static void array_retire(array_t *array, array_t *newer)
 static int array_replace(list_t *list, uint32_t capacity)
 {
 	array_t *old = list->array;
-	array_t *fresh = array_new(capacity);
+	array_t *fresh = array_new(list, capacity);
 
 	if (!fresh)
 		return PEAL_ENOMEM;
@@ -105,7 +106,7 @@ int peal__array_reserve(list_t *list, uint32_t room)
 	if (wanted < CAPACITY_MIN)
 		wanted = CAPACITY_MIN;
 	if (!array) {
-		array = array_new(wanted);
+		array = array_new(list, wanted);
 		if (!array)
 			return PEAL_ENOMEM;
 		change(&list->array, array);
@@ -188,6 +189,8 @@ static int level_for(list_t *chain, int priority, list_t **ret_list)
 		if (!level)
 			return PEAL_ENOMEM;
 		level->levels = *link;
+		if (chain->array)
+			store_relaxed(&chain->array->args_size, ARGS_GENERAL);
 		store_release(link, level);
 	}
 	*ret_list = *link;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Seeing and muting: snapshots, the trace hook, counting, mutes. What sends need of it is behind one test: while any
- * of these is on, fast_depth is 0 and sends take the general path.
+ * of these is on, no frame is below fast_end and sends take the general path.
  */
 #include "internal.h"
 #include "memory.h"
@@ -265,5 +265,5 @@ struct peal_handle peal_call_handle(const struct peal_call *call)
 
 unsigned peal_call_depth(const struct peal_call *call)
 {
-	return (unsigned)((const struct frame *)call - peal__self->frames);
+	return (unsigned)((const struct frame *)call - ((const struct frame *)call)->thread->frames);
 }

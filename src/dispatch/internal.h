@@ -55,20 +55,34 @@
 #define PEAL__ASYMMETRIC 1
 #endif
 
-#define load_relaxed(pointer_) __atomic_load_n((pointer_), __ATOMIC_RELAXED)
+#define ARGS_GENERAL UINT32_MAX
+
 #define load_acquire(pointer_) __atomic_load_n((pointer_), __ATOMIC_ACQUIRE)
 #define store_relaxed(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELAXED)
 #define store_release(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE)
+#define load_relaxed(pointer_) __atomic_load_n((pointer_), __ATOMIC_RELAXED)
 
 /*
  * The two halves of every hazard: a reader publishes with publish() and looks with look() afterwards; a writer changes
  * with change(), passes peal__barrier(), and looks at the hazards with look(). One of the two sees the other.
+ *
+ * On x86 a volatile access is the same instruction as the acquire load or the release store, and GCC addresses it
+ * directly, where it would give the operand of an __atomic builtin a register of its own: a fifth of a send.
  */
-#if PEAL__ASYMMETRIC
-#define publish(pointer_, value_)                                         \
-	do {                                                              \
-		__atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE); \
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);                  \
+#if PEAL__ASYMMETRIC && defined(__x86_64__)
+#define publish(pointer_, value_)                                                    \
+	do {                                                                         \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                             \
+		*(__typeof__(*(pointer_)) volatile *)(pointer_) = (value_);          \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                             \
+	} while (0)
+#define look(pointer_) (*(__typeof__(*(pointer_)) volatile *)(pointer_))
+#define change(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE)
+#elif PEAL__ASYMMETRIC
+#define publish(pointer_, value_)                                          \
+	do {                                                               \
+		__atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE);  \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                   \
 	} while (0)
 #define look(pointer_) __atomic_load_n((pointer_), __ATOMIC_ACQUIRE)
 #define change(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE)
@@ -145,8 +159,7 @@ struct peal__array {
 	uint32_t count; /* entries that sends may see; stored after the entry */
 	uint32_t capacity;
 	uint32_t dead;      /* of them, ended */
-	uint32_t args_size; /* the largest that one of its receivers knows */
-	uint32_t general;   /* 1: something here needs the general path of a send */
+	uint32_t args_size; /* the largest that one of its receivers knows; ARGS_GENERAL: take the general path */
 	uint64_t end;       /* once retired: serials from here on are not in it */
 	array_t *older;     /* arrays of the same list that are not freed yet */
 	array_t *newer;
@@ -186,29 +199,28 @@ static inline list_t *table_find(table_t *table, const void *sender)
 /* One send that a thread is in: what its receivers get, and what it has published. */
 struct frame {
 	struct peal_call call;
-	conn_t *conn;                /* hazard: being called */
-	array_t *pin[2];             /* hazards: being walked through */
-	table_t *table;              /* hazard */
+	conn_t *conn;		     /* hazard: being called */
+	array_t *pin[2];	     /* hazards: being walked through */
+	table_t *table;		     /* hazard */
 	struct collector *collector; /* where the response goes, or NULL */
+	struct thread *thread;
+	unsigned attention; /* somebody waits for a connection that was seen here */
 };
 
 struct thread {
-	unsigned depth; /* frames in use; written by the owner alone */
-	unsigned
-		fast_depth; /* from here on a send takes the general path: the limit, or 0 when tracing, counting,
-				   muting or without membarrier */
-	unsigned attention; /* somebody waits for a connection that was seen in one of the frames */
+	struct frame *top;	/* the first frame that is not in use; written by the owner alone */
+	struct frame *fast_end; /* a send in this frame or above takes the general path: the limit of depth, or
+				   NULL when tracing, counting, muting or without membarrier */
 	int *errno_address;
 	struct thread *next;
 	bool used;
-	bool reserved; /* not from the allocator */
 	bool tracing;  /* inside the trace hook */
 	bool muting;   /* the owner has mutes on */
 	unsigned jobs; /* asynchronous receivers that it is starting */
 	struct frame frames[DEPTH_MAX];
 };
 
-/* This thread's record; that of nobody, whose fast_depth is 0, before its first send. */
+/* This thread's record; that of nobody, which has no frames, before its first send. */
 extern _Thread_local struct thread *peal__self
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern _Thread_local struct peal_mute *peal__mutes
@@ -236,16 +248,17 @@ void peal__wait(
 void peal__wake(void); /* all that wait; with the lock held */
 struct thread *peal__thread_get(
 	void); /* this thread's record, taken if need be; NULL: out of memory. No lock. */
-void peal__threads_update(void);     /* recompute every fast_depth; with the lock held */
+void peal__threads_update(void);     /* recompute every fast_end; with the lock held */
 void peal__thread_update_self(void); /* the same for this thread alone; no lock */
 void peal__barrier(void);            /* with the lock held */
+unsigned peal__depth(struct thread *thread); /* frames in use */
 bool peal__inside(void);             /* whether this thread is in a send */
 unsigned peal__running(const conn_t *conn,
 		       bool notify);  /* frames that call it; notify: they are to look up after
 							    the call. After a barrier, with the lock held. */
 bool peal__pinned(const void *thing); /* whether a send walks through this array, table or signal */
 void peal__notify_all(const void *signal); /* the threads that send it: look up at the end */
-void peal__attend(struct thread *thread);  /* what a thread does whose attention was asked for */
+void peal__attend(struct frame *frame); /* what a send does whose attention was asked for */
 uint32_t peal__fork_count(void);           /* how many forks this process is away from the first */
 
 /* array.c: all with the lock held */

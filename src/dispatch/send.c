@@ -9,7 +9,7 @@
  * The rules of both (internal.h says why):
  *   - publish the frame by depth, then what is walked through, look again whether it is still the one in place;
  *   - publish a connection, then load its function, then see whether attention was asked for, then call;
- *   - at the end clear the connection, take the frame back, and look for attention once more.
+ *   - at the end take the frame back, and look for attention once more.
  */
 #include "internal.h"
 #include "log.h"
@@ -26,115 +26,122 @@
  */
 typedef int receiver_fn(struct peal_call *call, const void *args);
 
-/* Leaves the frame however the send is left: by return, by a C++ exception, by pthread_cancel. */
-struct leave {
-	struct thread *thread;
-	struct frame *frame;
-	unsigned depth;
-	int saved_errno;
-};
-
-static inline void leave(struct leave *leave)
-{
-	struct thread *thread = leave->thread;
-
-	publish(&leave->frame->conn, (conn_t *)NULL);
-	publish(&thread->depth, leave->depth);
-	if (PEAL_UNLIKELY(look(&thread->attention)))
-		peal__attend(thread);
-	*thread->errno_address = leave->saved_errno;
-}
-
 static int send_general(struct peal_signal *signal, const void *sender, const void *args,
 			size_t args_size, enum peal_send_mode mode, struct peal_results *results,
 			struct peal_error *error);
 
-/* ------------------------------------------------------------------------------------------------------- fast path */
-
-static inline int call_each(struct thread *thread, struct frame *frame, array_t *array,
-			    const void *args)
+static inline struct frame *enter(struct thread *thread, struct peal_signal *signal, const void *sender)
 {
-	uint32_t count = load_acquire(&array->count);
-	conn_t **entry = array->entry;
+	struct frame *frame = thread->top;
 
-	for (conn_t **end = entry + count; entry != end; entry++) {
-		conn_t *conn = *entry;
-		peal_function *function;
-		int code;
-
-		publish(&frame->conn, conn);
-		function = look(&conn->function);
-		if (PEAL_UNLIKELY(look(&thread->attention)))
-			peal__attend(thread);
-		frame->call.user = conn->user;
-		code = ((receiver_fn *)function)(&frame->call, args);
-		if (PEAL_UNLIKELY(code))
-			return code;
-	}
-	return PEAL_OK;
+	publish(&thread->top, frame + 1);
+	store_relaxed(&frame->call.signal, signal);
+	frame->call.sender = sender;
+	return frame;
 }
 
 /*
- * The one array that a send from this sender walks through, published in the frame. False: it is not that simple.
- * *ret_array NULL: nobody listens.
+ * The frame goes on naming the connection that was called last. That is no harm: only frames below top count, and the
+ * next send in it names another one before it calls anything. (The thread is taken from peal__self, not from the frame:
+ * the next send's first load waits for the address of this store.)
  */
-static inline bool simple_array(struct frame *frame, struct peal_signal *signal, const void *sender,
-				array_t **ret_array)
+static inline void leave(struct frame *frame)
 {
-	list_t *list = &signal->any;
-	table_t *table = load_acquire(&signal->senders);
-	array_t *array;
+	publish(&peal__self->top, frame);
+	if (PEAL_UNLIKELY(look(&frame->attention)))
+		peal__attend(frame);
+}
 
-	if (table && sender) {
-		list_t *special;
+/* However the receivers are left: by return, by a C++ exception, by pthread_cancel. */
+struct guard {
+	struct frame *frame;
+	int saved_errno;
+};
 
-		publish(&frame->table, table);
-		if (PEAL_UNLIKELY(look(&signal->senders) != table))
-			return false;
-		special = table_find(table, sender);
-		if (special && load_relaxed(&special->array)) {
-			if (load_relaxed(&list->array))
-				return false;
-			list = special;
-		}
-		if (special && load_relaxed(&special->levels))
-			return false;
+static inline void guard_end(struct guard *guard)
+{
+	int *address = peal__self->errno_address;
+
+	leave(guard->frame);
+	if (*address != guard->saved_errno)
+		*address = guard->saved_errno;
+}
+
+/* ------------------------------------------------------------------------------------------------------- fast path */
+
+/*
+ * Call the receivers of one array. A function of its own, so that what comes before it needs no register saved, and
+ * this loop has all of them.
+ */
+__attribute__((noinline)) static int call_each(struct frame *frame, array_t *array, const void *args)
+{
+	struct guard guard PEAL__UNUSED PEAL_CLEANUP(guard_end) = { frame, *peal__self->errno_address };
+	conn_t **entry = array->entry;
+	conn_t **end = entry + load_acquire(&array->count);
+	int code = PEAL_OK;
+
+	for (; entry != end && !PEAL_UNLIKELY(code); entry++) {
+		conn_t *conn = *entry;
+
+		publish(&frame->conn, conn);
+		if (PEAL_UNLIKELY(look(&frame->attention)))
+			peal__attend(frame);
+		frame->call.user = conn->user;
+		code = ((receiver_fn *)look(&conn->function))(&frame->call, args);
 	}
-	if (PEAL_UNLIKELY(load_relaxed(&signal->any.levels)))
-		return false;
-	do {
-		array = load_acquire(&list->array);
-		publish(&frame->pin[0], array);
-	} while (PEAL_UNLIKELY(look(&list->array) != array));
-	*ret_array = array;
-	return true;
+	return code;
+}
+
+/*
+ * The one list that a send from this sender walks through, of a signal with a table; NULL when there are two, or
+ * levels. The table is published for as long as the list is looked at.
+ */
+static inline list_t *simple_list(struct frame *frame, struct peal_signal *signal, const void *sender,
+				  table_t *table)
+{
+	list_t *special;
+
+	publish(&frame->table, table);
+	if (PEAL_UNLIKELY(look(&signal->senders) != table || look(&signal->any.levels)))
+		return NULL;
+	special = table_find(table, sender);
+	if (!special)
+		return &signal->any;
+	return look(&signal->any.array) ? NULL : special;
+}
+
+__attribute__((noinline)) static int send_unusual(struct peal_signal *signal, const void *sender,
+						  const void *args, size_t args_size)
+{
+	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
 }
 
 int peal_send(struct peal_signal *signal, const void *sender, const void *args, size_t args_size)
 {
 	struct thread *thread = peal__self;
-	unsigned depth = thread->depth;
+	struct frame *frame;
 	array_t *array;
+	table_t *table;
+	list_t *list;
 
-	if (!PEAL_UNLIKELY(depth >= load_relaxed(&thread->fast_depth))) {
-		struct frame *frame = &thread->frames[depth];
-		struct leave guard PEAL__UNUSED PEAL_CLEANUP(leave) = { thread, frame, depth,
-									*thread->errno_address };
-
-		publish(&thread->depth, depth + 1);
-		store_relaxed(&frame->call.signal, signal);
-		if (simple_array(frame, signal, sender, &array)) {
-			publish(&frame->table, (table_t *)NULL);
-			if (!array)
-				return PEAL_OK;
-			if (!PEAL_UNLIKELY(load_relaxed(&array->general) ||
-					   args_size < array->args_size)) {
-				frame->call.sender = sender;
-				return call_each(thread, frame, array, args);
-			}
+	if (PEAL_UNLIKELY(thread->top >= look(&thread->fast_end)))
+		return send_unusual(signal, sender, args, args_size);
+	frame = enter(thread, signal, sender);
+	list = &signal->any;
+	table = look(&signal->senders);
+	if (table)
+		list = simple_list(frame, signal, sender, table);
+	if (list) {
+		array = look(&list->array);
+		publish(&frame->pin[0], array);
+		if (array && array == look(&list->array) && args_size >= look(&array->args_size)) {
+			if (table)
+				frame->table = NULL; /* a receiver that blocks is not to keep it */
+			return call_each(frame, array, args);
 		}
 	}
-	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
+	leave(frame);
+	return send_unusual(signal, sender, args, args_size);
 }
 
 int peal_send_with(struct peal_signal *signal, const void *sender, const void *args,
@@ -152,12 +159,16 @@ int peal_send_with(struct peal_signal *signal, const void *sender, const void *a
 
 /* ---------------------------------------------------------------------------------------------------- general path */
 
-/* The fast path relies on these two being empty. */
-static void leave_general(struct leave *guard)
+static void guard_end_general(struct guard *guard)
 {
-	guard->frame->call.error = NULL;
-	guard->frame->collector = NULL;
-	leave(guard);
+	struct frame *frame = guard->frame;
+
+	/* The fast path relies on these being empty. */
+	frame->call.error = NULL;
+	frame->collector = NULL;
+	store_relaxed(&frame->pin[1], NULL);
+	store_relaxed(&frame->table, NULL);
+	guard_end(guard);
 }
 
 /* One send on the general path. */
@@ -199,7 +210,7 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 	peal_trace_fn *function = load_acquire(&peal__trace);
 	struct peal_trace_event event = {
 		.kind = kind,
-		.depth = send->thread->depth - 1,
+		.depth = (unsigned)(send->frame - send->thread->frames),
 		.signal = send->signal,
 		.sender = send->sender,
 		.args = send->args,
@@ -339,7 +350,6 @@ static int start_one(struct sending *send, conn_t *conn, peal_function *function
 /* The turn of one connection. */
 static int turn(struct sending *send, conn_t *conn)
 {
-	struct thread *thread = send->thread;
 	peal_function *function;
 
 	if (conn->serial >= send->start)
@@ -350,8 +360,8 @@ static int turn(struct sending *send, conn_t *conn)
 	}
 	publish_anywhere(&send->frame->conn, conn);
 	function = look(&conn->function);
-	if (PEAL_UNLIKELY(look(&thread->attention)))
-		peal__attend(thread);
+	if (PEAL_UNLIKELY(look(&send->frame->attention)))
+		peal__attend(send->frame);
 	if (function == (peal_function *)peal__skip)
 		return PEAL_OK;
 	if (send->pass == PASS_CHECK)
@@ -415,6 +425,10 @@ static int walk(struct sending *send, enum pass pass)
 		code = walk_level(send, any && any->priority == below ? any : NULL,
 				  special && special->priority == below ? special : NULL);
 	}
+	/* What comes now, perhaps waiting for tasks, is not the last receiver's running. */
+	publish_anywhere(&send->frame->conn, (conn_t *)NULL);
+	if (PEAL_UNLIKELY(look(&send->frame->attention)))
+		peal__attend(send->frame);
 	return code;
 }
 
@@ -474,12 +488,13 @@ static int too_deep(struct thread *thread, struct peal_signal *signal, struct pe
 	char chain[PEAL_ERROR_MESSAGE_MAX - 80];
 	size_t used = 0;
 	char name[PEAL_ERROR_NAME_MAX];
+	unsigned depth = peal__depth(thread);
 
-	for (unsigned i = 0; i < thread->depth && used < sizeof(chain) - 1; i++) {
+	for (unsigned i = 0; i < depth && used < sizeof(chain) - 1; i++) {
 		struct frame *frame = &thread->frames[i];
 
-		if (i == 4 && thread->depth > 8) {
-			i = thread->depth - 4;
+		if (i == 4 && depth > 8) {
+			i = depth - 4;
 			frame = &thread->frames[i];
 			used += (size_t)snprintf(chain + used, sizeof(chain) - used, "... -> ");
 			if (used >= sizeof(chain))
@@ -490,12 +505,12 @@ static int too_deep(struct thread *thread, struct peal_signal *signal, struct pe
 					 frame->call.signal->name, name);
 	}
 	peal__log(PEAL_LOG_ERROR, "peal.dispatch", "%u sends are inside each other: %s%s",
-		  thread->depth, chain, signal->name);
+		  depth, chain, signal->name);
 	return peal_error_set(
 		error, PEAL_EDEPTH,
 		"%u sends are inside each other, which looks like a loop: %s%s; end it, or see "
 		"peal_set_depth_limit()",
-		thread->depth, chain, signal->name);
+		depth, chain, signal->name);
 }
 
 /* Everything between the frame and its end. */
@@ -532,30 +547,28 @@ static int send_framed(struct sending *send)
 static int send_in_frame(struct sending *send)
 {
 	struct thread *thread = peal__thread_get();
-	unsigned depth;
 
 	if (!thread)
 		return peal_error_set(send->error, PEAL_ENOMEM,
 				      "no memory for the record of this thread");
-	depth = thread->depth;
-	if (depth >= peal_depth_limit())
+	if (peal__depth(thread) >= peal_depth_limit())
 		return too_deep(thread, send->signal, send->error);
 	send->thread = thread;
-	send->frame = &thread->frames[depth];
+	send->frame = enter(thread, send->signal, send->sender);
 	{
-		struct leave guard PEAL__UNUSED PEAL_CLEANUP(
-			leave_general) = { thread, send->frame, depth, *thread->errno_address };
+		struct guard guard PEAL__UNUSED PEAL_CLEANUP(guard_end_general) = {
+			send->frame, *thread->errno_address
+		};
 
-		publish(&thread->depth, depth + 1);
-		store_relaxed(&send->frame->call.signal, send->signal);
-		send->frame->call.sender = send->sender;
 		return send_framed(send);
 	}
 }
 
-static int send_general(struct peal_signal *signal, const void *sender, const void *args,
-			size_t args_size, enum peal_send_mode mode, struct peal_results *results,
-			struct peal_error *error)
+__attribute__((noinline)) static int send_general(struct peal_signal *signal, const void *sender,
+						  const void *args, size_t args_size,
+						  enum peal_send_mode mode,
+						  struct peal_results *results,
+						  struct peal_error *error)
 {
 	struct sending send = { .signal = signal,
 				.sender = sender,

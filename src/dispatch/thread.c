@@ -19,7 +19,7 @@ static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 
-struct thread peal__nobody; /* depth 0, fast_depth 0 */
+struct thread peal__nobody; /* no top, no fast_end */
 _Thread_local struct thread *peal__self = &peal__nobody;
 _Thread_local struct peal_mute *peal__mutes;
 
@@ -59,7 +59,7 @@ static void after_fork_in_child(void)
 	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
 		if (thread == peal__self || !thread->used)
 			continue;
-		store_relaxed(&thread->depth, 0);
+		store_relaxed(&thread->top, thread->frames);
 		thread->used = false;
 		threads_used--;
 	}
@@ -77,7 +77,7 @@ static void thread_end(void *record)
 
 	peal__self = &peal__nobody;
 	pthread_mutex_lock(&lock);
-	store_relaxed(&thread->depth, 0);
+	store_relaxed(&thread->top, thread->frames);
 	thread->used = false;
 	threads_used--;
 	pthread_cond_broadcast(&ended);
@@ -128,7 +128,7 @@ static void update(struct thread *thread)
 {
 	bool special = peal__trace || peal__counting || thread->muting || peal__fence_needed;
 
-	store_relaxed(&thread->fast_depth, special ? 0 : depth_limit);
+	store_relaxed(&thread->fast_end, special ? NULL : &thread->frames[depth_limit]);
 }
 
 void peal__threads_update(void)
@@ -159,6 +159,9 @@ static struct thread *record_new(void)
 			return NULL;
 	}
 	threads_made++;
+	thread->top = thread->frames;
+	for (unsigned i = 0; i < DEPTH_MAX; i++)
+		thread->frames[i].thread = thread;
 	thread->next = peal__threads;
 	store_release(&peal__threads, thread);
 	return thread;
@@ -181,7 +184,6 @@ struct thread *peal__thread_get(void)
 		thread->used = true;
 		threads_used++;
 		thread->errno_address = &errno;
-		thread->attention = 0;
 		peal__self = thread;
 		thread->muting = peal__mutes != NULL;
 		update(thread);
@@ -197,7 +199,7 @@ int peal_thread_prepare(void)
 
 bool peal__inside(void)
 {
-	return peal__self->depth > 0 || peal__self->jobs > 0;
+	return peal__depth(peal__self) > 0 || peal__self->jobs > 0;
 }
 
 unsigned peal_depth_limit(void)
@@ -234,14 +236,27 @@ void peal__barrier(void)
 #endif
 }
 
-static unsigned frames_calling(struct thread *thread, const conn_t *conn)
+unsigned peal__depth(struct thread *thread)
 {
-	unsigned depth = look(&thread->depth);
-	unsigned found = 0;
+	return thread == &peal__nobody ? 0 : (unsigned)(look(&thread->top) - thread->frames);
+}
 
-	for (unsigned i = 0; i < depth; i++)
-		found += look(&thread->frames[i].conn) == conn;
-	return found;
+static bool calls(struct frame *frame, const conn_t *conn)
+{
+	return look(&frame->conn) == conn && look(&frame->thread->top) > frame;
+}
+
+static bool calling(struct frame *frame, const conn_t *conn, bool notify)
+{
+	if (!calls(frame, conn))
+		return false;
+	if (!notify)
+		return true;
+	/* The send looks at attention after it has put another connection in its frame, or has left it: so either it
+	   sees this, or the frame does not name the connection any more. */
+	change(&frame->attention, 1u);
+	peal__barrier();
+	return calls(frame, conn);
 }
 
 unsigned peal__running(const conn_t *conn, bool notify)
@@ -249,60 +264,54 @@ unsigned peal__running(const conn_t *conn, bool notify)
 	unsigned found = 0;
 
 	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
-		unsigned here = frames_calling(thread, conn);
+		unsigned depth = peal__depth(thread);
 
-		if (here && notify) {
-			/* The thread looks at attention after it has put another connection in its frame: so either it
-			   sees this, or the connection has gone from its frame now. */
-			change(&thread->attention, 1u);
-			peal__barrier();
-			here = frames_calling(thread, conn);
-		}
-		found += here;
+		for (unsigned i = 0; i < depth; i++)
+			found += calling(&thread->frames[i], conn, notify);
 	}
 	return found;
 }
 
-static bool pinned_by(struct thread *thread, const void *thing)
+static bool pins(struct frame *frame, const void *thing)
 {
-	unsigned depth = look(&thread->depth);
-
-	for (unsigned i = 0; i < depth; i++) {
-		struct frame *frame = &thread->frames[i];
-
-		if (look(&frame->pin[0]) == thing || look(&frame->pin[1]) == thing ||
-		    look(&frame->table) == thing || look(&frame->call.signal) == thing)
-			return true;
-	}
-	return false;
+	return look(&frame->pin[0]) == thing || look(&frame->pin[1]) == thing ||
+	       look(&frame->table) == thing || look(&frame->call.signal) == thing;
 }
 
 bool peal__pinned(const void *thing)
 {
-	for (struct thread *thread = peal__threads; thread; thread = thread->next)
-		if (pinned_by(thread, thing))
-			return true;
+	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
+		unsigned depth = peal__depth(thread);
+
+		for (unsigned i = 0; i < depth; i++)
+			if (pins(&thread->frames[i], thing))
+				return true;
+	}
 	return false;
 }
 
 void peal__notify_all(const void *signal)
 {
-	for (struct thread *thread = peal__threads; thread; thread = thread->next)
-		if (pinned_by(thread, signal))
-			change(&thread->attention, 1u);
+	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
+		unsigned depth = peal__depth(thread);
+
+		for (unsigned i = 0; i < depth; i++)
+			if (pins(&thread->frames[i], signal))
+				change(&thread->frames[i].attention, 1u);
+	}
 }
 
 /*
- * Called by a thread that has found its attention set, between two receivers or at the end of a send: a connection
- * that was seen in its frames may be free now. Wake those who wait, and call the releases that are due.
+ * Called by a send that has found its attention set, between two receivers or at its end: a connection that was seen
+ * in its frame may be free now. Wake those who wait, and call the releases that are due.
  */
-void peal__attend(struct thread *thread)
+void peal__attend(struct frame *frame)
 {
 	int saved_errno = errno;
 	struct release release;
 
 	peal__lock();
-	change(&thread->attention, 0u);
+	change(&frame->attention, 0u);
 	peal__wake();
 	while (peal__releasable(&release)) {
 		peal__unlock();
