@@ -14,7 +14,7 @@
  * of connections. Only a connection with a priority makes a list of its own, one for each priority used.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 enum {
 	CAPACITY_MIN = 4,

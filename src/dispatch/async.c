@@ -8,7 +8,7 @@
  */
 #include "internal.h"
 #include "log.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * put in place, which cannot.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * Two executors: a pool of threads, and a queue with a descriptor for an event loop. Both are first in, first out.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>

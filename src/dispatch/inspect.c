@@ -4,7 +4,7 @@
  * of these is on, no frame is below fast_end and sends take the general path.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <stdlib.h>
 #include <string.h>

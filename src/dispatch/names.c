@@ -4,7 +4,7 @@
  * There are as many as an application has models: a list is enough.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <string.h>
 #include <strings.h>

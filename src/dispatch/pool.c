@@ -7,7 +7,7 @@
  * the identity (uid or function and user; sender; signal) to the connection; only writers read it.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * never missing; texts are kept in chunks that hang on the results.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@
  */
 #include "internal.h"
 #include "log.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <stdio.h>
 #include <string.h>

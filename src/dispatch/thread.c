@@ -7,7 +7,7 @@
  * there is nobody to pass a barrier, and membarrier(2) is not called.
  */
 #include "internal.h"
-#include "memory.h"
+#include "alloc.h"
 
 #include <errno.h>
 #include <linux/membarrier.h>

@@ -6,7 +6,7 @@
  * order of each free block beside it. It exists for programs that must not call malloc at all; its size is chosen so
  * that N connections with scope and uid fit whatever the order of connecting.
  */
-#include "memory.h"
+#include "alloc.h"
 
 #include <peal/base.h>
 #include <peal/error.h>

@@ -3,8 +3,8 @@
  * Memory of the library. Sizes are known on both sides, so that an application's allocator needs no headers, and the
  * bytes in use are counted. With PEAL_FIXED_POOL everything comes from one static area.
  */
-#ifndef PEAL_BASE_MEMORY_H
-#define PEAL_BASE_MEMORY_H
+#ifndef PEAL_BASE_ALLOC_H
+#define PEAL_BASE_ALLOC_H
 
 #include <stddef.h>
 
