@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "connection.h"
 
-#include "memory.h"
+#include "heap.h"
 
 #include <stdatomic.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* SQL of the application's own: peal_db_exec() and cursors. */
 #include "connection.h"
 
-#include "memory.h"
+#include "heap.h"
 
 struct peal_cursor {
 	struct peal__statement *statement;

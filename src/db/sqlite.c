@@ -8,7 +8,7 @@
 #include "driver.h"
 
 #include "connection.h"
-#include "memory.h"
+#include "heap.h"
 #include "timestamp.h"
 
 #include <errno.h>

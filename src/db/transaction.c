@@ -12,7 +12,7 @@
  */
 #include "connection.h"
 
-#include "memory.h"
+#include "heap.h"
 
 #include <stdio.h>
 

@@ -11,7 +11,7 @@
 #include <peal/model.h>
 
 #include "connection.h"
-#include "memory.h"
+#include "heap.h"
 
 #define PEAL__SAVED 1u /* instance.flags: it has a row, as far as we know */
 #define PEAL__HEAP 2u  /* made by peal_new() */

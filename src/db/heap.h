@@ -4,8 +4,8 @@
  * SQL, and an arena for the rows of a query. A growing text remembers that it failed, so that a statement is built
  * by a row of calls and checked once.
  */
-#ifndef PEAL_DB_MEMORY_H
-#define PEAL_DB_MEMORY_H
+#ifndef PEAL_DB_HEAP_H
+#define PEAL_DB_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

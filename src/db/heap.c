@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "memory.h"
+#include "heap.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -54,8 +54,10 @@ void peal__db_free(void *pointer)
 {
 	union header *header = pointer;
 
-	if (header--)
-		peal__db_memory.free(peal__db_memory.ctx, header, header->size);
+	if (!header)
+		return;
+	header--;
+	peal__db_memory.free(peal__db_memory.ctx, header, header->size);
 }
 
 char *peal__db_text_copy_n(const char *text, size_t size)
