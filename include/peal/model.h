@@ -530,8 +530,10 @@ enum peal__storage {
 #define PEAL__REST(first_, ...) __VA_ARGS__
 
 #define PEAL__FIELD(kind_, storage_, struct_, ...)                                                                 \
-	PEAL__FIELD_(kind_, storage_, struct_, PEAL__FIRST(__VA_ARGS__, 0), PEAL__REST(__VA_ARGS__, .reserved = 0))
-#define PEAL__FIELD_(kind_, storage_, struct_, member_, ...)                                                       \
+	PEAL__FIELD_EXPANDED(kind_, storage_, struct_, PEAL__FIRST(__VA_ARGS__, 0),                                \
+			     PEAL__REST(__VA_ARGS__, .reserved = 0))
+#define PEAL__FIELD_EXPANDED(...) PEAL__FIELD_OF(__VA_ARGS__)
+#define PEAL__FIELD_OF(kind_, storage_, struct_, member_, ...)                                                     \
 	{                                                                                                          \
 		.name = #member_, .offset = offsetof(struct_, member_), .kind = kind_,                             \
 		.storage = storage_(((struct_ *)0)->member_), __VA_ARGS__                                          \
