@@ -205,6 +205,7 @@ struct frame {
 	struct collector *collector; /* where the response goes, or NULL */
 	struct thread *thread;
 	unsigned attention; /* somebody waits for a connection that was seen here */
+	int saved_errno;
 };
 
 struct thread {
@@ -258,7 +259,7 @@ unsigned peal__running(const conn_t *conn,
 							    the call. After a barrier, with the lock held. */
 bool peal__pinned(const void *thing); /* whether a send walks through this array, table or signal */
 void peal__notify_all(const void *signal); /* the threads that send it: look up at the end */
-void peal__attend(struct frame *frame); /* what a send does whose attention was asked for */
+__attribute__((cold)) void peal__attend(struct frame *frame); /* what a send does whose attention was asked for */
 uint32_t peal__fork_count(void);           /* how many forks this process is away from the first */
 
 /* array.c: all with the lock held */

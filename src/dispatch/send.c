@@ -37,57 +37,81 @@ static inline struct frame *enter(struct thread *thread, struct peal_signal *sig
 	publish(&thread->top, frame + 1);
 	store_relaxed(&frame->call.signal, signal);
 	frame->call.sender = sender;
+	frame->saved_errno = *thread->errno_address;
 	return frame;
 }
 
 /*
  * The frame goes on naming the connection that was called last. That is no harm: only frames below top count, and the
- * next send in it names another one before it calls anything. (The thread is taken from peal__self, not from the frame:
- * the next send's first load waits for the address of this store.)
+ * next send in it names another one before it calls anything.
+ *
+ * The thread is handed down, not read from the frame: the next send's first load waits for the address of this store.
  */
-static inline void leave(struct frame *frame)
+static inline void leave(struct thread *thread, struct frame *frame)
 {
-	publish(&peal__self->top, frame);
+	publish(&thread->top, frame);
 	if (PEAL_UNLIKELY(look(&frame->attention)))
 		peal__attend(frame);
 }
 
-/* However the receivers are left: by return, by a C++ exception, by pthread_cancel. */
-struct guard {
-	struct frame *frame;
-	int saved_errno;
-};
-
-static inline void guard_end(struct guard *guard)
+/*
+ * However the receivers are left: by return, by a C++ exception, by pthread_cancel. (The guard is the frame alone: a
+ * struct would live on the stack, and cost a sixth of a send.)
+ */
+static inline void leave_guarded(struct frame **guard)
 {
-	int *address = peal__self->errno_address;
+	struct frame *frame = *guard;
+	struct thread *thread = peal__self;
+	int *address = thread->errno_address;
 
-	leave(guard->frame);
-	if (*address != guard->saved_errno)
-		*address = guard->saved_errno;
+	leave(thread, frame);
+	if (*address != frame->saved_errno)
+		*address = frame->saved_errno;
 }
 
 /* ------------------------------------------------------------------------------------------------------- fast path */
 
-/*
- * Call the receivers of one array. A function of its own, so that what comes before it needs no register saved, and
- * this loop has all of them.
- */
-__attribute__((noinline)) static int call_each(struct frame *frame, array_t *array, const void *args)
+static inline int call_now(struct frame *frame, conn_t *conn, const void *args)
 {
-	struct guard guard PEAL__UNUSED PEAL_CLEANUP(guard_end) = { frame, *peal__self->errno_address };
+	frame->call.user = conn->user;
+	return ((receiver_fn *)look(&conn->function))(&frame->call, args);
+}
+
+__attribute__((noinline, cold)) static int attend_and_call(struct frame *frame, conn_t *conn, const void *args)
+{
+	peal__attend(frame);
+	return call_now(frame, conn, args);
+}
+
+static inline int call(struct frame *frame, conn_t *conn, const void *args)
+{
+	publish(&frame->conn, conn);
+	if (PEAL_UNLIKELY(look(&frame->attention)))
+		return attend_and_call(frame, conn, args);
+	return call_now(frame, conn, args);
+}
+
+/*
+ * Call the receivers of one array: functions of their own, so that what comes before them needs no register saved, and
+ * the loop has all of them. The commonest case, one receiver, needs hardly any.
+ */
+__attribute__((noinline)) static int call_one(struct frame *frame, conn_t *conn, const void *args)
+{
+	struct frame *guard PEAL__UNUSED PEAL_CLEANUP(leave_guarded) = frame;
+
+	return call(frame, conn, args);
+}
+
+__attribute__((noinline)) static int call_each(struct frame *frame, array_t *array, uint32_t count, const void *args)
+{
+	struct frame *guard PEAL__UNUSED PEAL_CLEANUP(leave_guarded) = frame;
 	conn_t **entry = array->entry;
-	conn_t **end = entry + load_acquire(&array->count);
 	int code = PEAL_OK;
 
-	for (; entry != end && !PEAL_UNLIKELY(code); entry++) {
-		conn_t *conn = *entry;
-
-		publish(&frame->conn, conn);
-		if (PEAL_UNLIKELY(look(&frame->attention)))
-			peal__attend(frame);
-		frame->call.user = conn->user;
-		code = ((receiver_fn *)look(&conn->function))(&frame->call, args);
+	for (conn_t **end = entry + count; entry != end; entry++) {
+		code = call(frame, *entry, args);
+		if (PEAL_UNLIKELY(code))
+			break;
 	}
 	return code;
 }
@@ -110,7 +134,7 @@ static inline list_t *simple_list(struct frame *frame, struct peal_signal *signa
 	return look(&signal->any.array) ? NULL : special;
 }
 
-__attribute__((noinline)) static int send_unusual(struct peal_signal *signal, const void *sender,
+__attribute__((noinline, cold)) static int send_unusual(struct peal_signal *signal, const void *sender,
 						  const void *args, size_t args_size)
 {
 	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
@@ -123,6 +147,7 @@ int peal_send(struct peal_signal *signal, const void *sender, const void *args, 
 	array_t *array;
 	table_t *table;
 	list_t *list;
+	uint32_t count;
 
 	if (PEAL_UNLIKELY(thread->top >= look(&thread->fast_end)))
 		return send_unusual(signal, sender, args, args_size);
@@ -137,10 +162,12 @@ int peal_send(struct peal_signal *signal, const void *sender, const void *args, 
 		if (array && array == look(&list->array) && args_size >= look(&array->args_size)) {
 			if (table)
 				frame->table = NULL; /* a receiver that blocks is not to keep it */
-			return call_each(frame, array, args);
+			count = load_acquire(&array->count);
+			return count == 1 ? call_one(frame, array->entry[0], args) :
+					    call_each(frame, array, count, args);
 		}
 	}
-	leave(frame);
+	leave(thread, frame);
 	return send_unusual(signal, sender, args, args_size);
 }
 
@@ -159,16 +186,16 @@ int peal_send_with(struct peal_signal *signal, const void *sender, const void *a
 
 /* ---------------------------------------------------------------------------------------------------- general path */
 
-static void guard_end_general(struct guard *guard)
+static void leave_general(struct frame **guard)
 {
-	struct frame *frame = guard->frame;
+	struct frame *frame = *guard;
 
 	/* The fast path relies on these being empty. */
 	frame->call.error = NULL;
 	frame->collector = NULL;
 	store_relaxed(&frame->pin[1], NULL);
 	store_relaxed(&frame->table, NULL);
-	guard_end(guard);
+	leave_guarded(guard);
 }
 
 /* One send on the general path. */
@@ -288,7 +315,7 @@ static void report(const struct sending *send, const char *site, int code,
 }
 
 /* Call a synchronous receiver, with all that may be wanted around it. */
-static int call_one(struct sending *send, conn_t *conn, peal_function *function)
+static int call_fully(struct sending *send, conn_t *conn, peal_function *function)
 {
 	struct peal_call *call = &send->frame->call;
 	struct extra *extra = load_acquire(&conn->extra);
@@ -370,7 +397,7 @@ static int turn(struct sending *send, conn_t *conn)
 		trace(send, PEAL_TRACE_MUTED, conn, conn->site, 0, 0);
 		return PEAL_OK;
 	}
-	return send->pass == PASS_CALL ? call_one(send, conn, function)
+	return send->pass == PASS_CALL ? call_fully(send, conn, function)
 				       : start_one(send, conn, function);
 }
 
@@ -556,9 +583,7 @@ static int send_in_frame(struct sending *send)
 	send->thread = thread;
 	send->frame = enter(thread, send->signal, send->sender);
 	{
-		struct guard guard PEAL__UNUSED PEAL_CLEANUP(guard_end_general) = {
-			send->frame, *thread->errno_address
-		};
+		struct frame *guard PEAL__UNUSED PEAL_CLEANUP(leave_general) = send->frame;
 
 		return send_framed(send);
 	}
