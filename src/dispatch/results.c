@@ -8,25 +8,38 @@
 
 #include <string.h>
 
+enum { CHUNK_MIN = 1000 };
+
 struct chunk {
 	struct chunk *next;
 	size_t size;
+	size_t used;
 	char data[];
 };
 
-static void *keep(struct peal_results *results, const void *data, size_t size)
+/* A copy of some bytes, with a NUL behind them. NULL: out of memory. */
+static char *keep(struct peal_results *results, const void *data, size_t size)
 {
-	struct chunk *chunk = peal__alloc(sizeof(*chunk) + size + 1);
+	struct chunk *chunk = results->internal;
+	char *copy;
 
-	if (!chunk)
-		return NULL;
-	chunk->next = results->internal;
-	chunk->size = size;
+	if (!chunk || chunk->size - chunk->used <= size) {
+		size_t wanted = size + 1 > CHUNK_MIN ? size + 1 : CHUNK_MIN;
+
+		chunk = peal__alloc(sizeof(*chunk) + wanted);
+		if (!chunk)
+			return NULL;
+		chunk->next = results->internal;
+		chunk->size = wanted;
+		chunk->used = 0;
+		results->internal = chunk;
+	}
+	copy = chunk->data + chunk->used;
 	if (size)
-		memcpy(chunk->data, data, size);
-	chunk->data[size] = '\0';
-	results->internal = chunk;
-	return chunk->data;
+		memcpy(copy, data, size);
+	copy[size] = '\0';
+	chunk->used += size + 1;
+	return copy;
 }
 
 static void chunks_free(struct peal_results *results)
@@ -36,7 +49,7 @@ static void chunks_free(struct peal_results *results)
 	while (chunk) {
 		struct chunk *next = chunk->next;
 
-		peal__free(chunk, sizeof(*chunk) + chunk->size + 1);
+		peal__free(chunk, sizeof(*chunk) + chunk->size);
 		chunk = next;
 	}
 	results->internal = NULL;

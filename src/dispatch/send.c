@@ -219,6 +219,7 @@ struct sending {
 		PASS_CHECK, /* see whether waiting for the asynchronous ones could end */
 		PASS_START, /* start the asynchronous ones */
 	} pass;
+	bool plain; /* a receiver is just called: nothing is collected, traced, counted or muted */
 	bool asynchronous_seen;
 	bool begun; /* from here on receivers may have been called */
 };
@@ -314,6 +315,17 @@ static void report(const struct sending *send, const char *site, int code,
 			  send->signal->name, detail->message);
 }
 
+/* As good as all zero, without writing all of it for each receiver. */
+static void error_begin(struct peal_error *error)
+{
+	error->code = 0;
+	error->system_errno = 0;
+	error->sqlstate[0] = '\0';
+	error->field[0] = '\0';
+	error->receiver[0] = '\0';
+	error->message[0] = '\0';
+}
+
 /* Call a synchronous receiver, with all that may be wanted around it. */
 static int call_fully(struct sending *send, conn_t *conn, peal_function *function)
 {
@@ -338,7 +350,7 @@ static int call_fully(struct sending *send, conn_t *conn, peal_function *functio
 		begin = now_ns();
 	}
 	if (detailed)
-		detail = (struct peal_error){ .code = 0 };
+		error_begin(&detail);
 	call->user = conn->user;
 	call->error = detailed ? &detail : NULL;
 	send->frame->collector = send->results ? &collector : NULL;
@@ -391,6 +403,8 @@ static int turn(struct sending *send, conn_t *conn)
 		peal__attend(send->frame);
 	if (function == (peal_function *)peal__skip)
 		return PEAL_OK;
+	if (send->plain && send->pass == PASS_CALL && conn->args_size <= send->args_size)
+		return call_now(send->frame, conn, send->args);
 	if (send->pass == PASS_CHECK)
 		return peal__executor_inside(conn->extra->executor) ? PEAL_EDEADLK : PEAL_OK;
 	if (peal__mutes && muted(send, conn)) {
@@ -549,6 +563,8 @@ static int send_framed(struct sending *send)
 
 	find_chains(send);
 	send->start = load_acquire(&peal__next_serial);
+	send->plain = !send->results && !send->error && send->mode == PEAL_SEND_STOP && !tracing &&
+		      !load_relaxed(&peal__counting) && !peal__mutes;
 	if (send->results && peal__results_reserve(send->results, count_at_most(send)) < 0)
 		return PEAL_ENOMEM;
 	send->begun = true;
