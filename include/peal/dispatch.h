@@ -133,8 +133,9 @@ PEAL_API unsigned peal_call_depth(const struct peal_call *call);
  */
 struct peal_scope {
 	struct peal__conn *first; /* the members are the library's */
-	size_t size;
-	size_t ending;
+	uint32_t size;
+	uint32_t unsettled;
+	uint32_t ending;
 	void (*release)(void *user);
 	void *user;
 };
@@ -198,7 +199,7 @@ struct peal_connection {
  * Connect. Returns 0 for a new connection; PEAL_EXISTS when the same one is there already (nothing has changed, and
  * release will not be called for this user); PEAL_PENDING when it waits for its named sender to be registered.
  * Errors: PEAL_EINVAL (no receiver; both sender and sender_name; a sender_name that is not "group.Name"; a scope
- * that is being ended; a signal that is being freed), PEAL_ENOMEM: nothing has changed.
+ * that is being ended), PEAL_ENOMEM: nothing has changed.
  */
 PEAL_API PEAL_MUST_CHECK int peal_connect(struct peal_signal *signal,
 					  const struct peal_connection *connection);

@@ -16,6 +16,11 @@
 
 static conn_t *held; /* those whose release is to come, a chain */
 
+enum scope_ending {
+	SCOPE_WAITING = 1,
+	SCOPE_DEFERRED = 2,
+};
+
 /* Chains of ended connections go by slot, in .hash: the other members may still be read by a send. */
 static conn_t *chain_next(const conn_t *conn)
 {
@@ -52,6 +57,7 @@ static void scope_remove(conn_t *conn)
 		extra->scope_next->extra->scope_previous = extra->scope_previous;
 	extra->scope_next = extra->scope_previous = NULL;
 	scope->size--;
+	scope->unsettled++;
 }
 
 void peal__pending_remove(conn_t *conn)
@@ -94,6 +100,19 @@ void peal__hold(conn_t *conn)
 	chain_push(&held, conn);
 }
 
+/* One of its ended connections does not run any more. */
+static void scope_settle(struct peal_scope *scope, struct release *ret_release)
+{
+	scope->unsettled--;
+	if (scope->ending == SCOPE_WAITING)
+		peal__wake();
+	if (scope->ending != SCOPE_DEFERRED || scope->unsettled)
+		return;
+	ret_release->scope_function = scope->release;
+	ret_release->scope_user = scope->user;
+	*scope = (struct peal_scope){ .first = NULL };
+}
+
 /* An ended connection does not run any more: what is to be called for it, and its memory if nobody refers to it. */
 static void settle(conn_t *conn, struct release *ret_release)
 {
@@ -102,11 +121,8 @@ static void settle(conn_t *conn, struct release *ret_release)
 
 	*ret_release =
 		(struct release){ .user = conn->user, .function = extra ? extra->release : NULL };
-	if (scope && scope->ending && --scope->ending == 0) {
-		ret_release->scope_function = scope->release;
-		ret_release->scope_user = scope->user;
-		*scope = (struct peal_scope){ .first = NULL };
-	}
+	if (scope)
+		scope_settle(scope, ret_release);
 	conn->flags &= (uint8_t)~CONN_HELD;
 	if (conn->flags & CONN_ORPHAN)
 		peal__conn_free(conn);
@@ -253,48 +269,48 @@ static void hold_all(conn_t *chain)
 
 /* ---------------------------------------------------------------------------------------------------------- scopes */
 
-/*
- * While a scope is being ended, .ending counts what is still to be settled: its connections, those that were
- * disconnected before but still run, and one for the function that ends it.
- */
-static conn_t *scope_end_all(struct peal_scope *scope)
+static conn_t *scope_end_all(struct peal_scope *scope, enum scope_ending ending)
 {
 	conn_t *chain = NULL;
 
-	scope->ending = 1;
-	for (conn_t *conn = held; conn; conn = chain_next(conn))
-		scope->ending += conn->extra && conn->extra->scope == scope;
+	scope->ending = ending;
 	while (scope->first) {
 		conn_t *conn = scope->first;
 
 		peal__end(conn);
 		chain_push(&chain, conn);
-		scope->ending++;
 	}
 	return chain;
+}
+
+static bool scope_hangs(const struct peal_scope *scope)
+{
+	for (conn_t *conn = scope->first; conn; conn = conn->extra->scope_next)
+		if (peal__tasks_hang(conn))
+			return true;
+	return false;
 }
 
 int peal_scope_end(struct peal_scope *scope)
 {
 	struct release release;
-	conn_t *chain;
+	int code = PEAL_OK;
 
 	if (peal__inside())
 		return PEAL_EDEADLK;
 	peal__lock();
-	if (scope->ending) {
+	if (scope->ending)
+		code = PEAL_EBUSY;
+	else if (scope_hangs(scope))
+		code = PEAL_EDEADLK;
+	if (code) {
 		peal__unlock();
-		return PEAL_EBUSY;
+		return code;
 	}
-	for (conn_t *conn = scope->first; conn; conn = conn->extra->scope_next)
-		if (peal__tasks_hang(conn)) {
-			peal__unlock();
-			return PEAL_EDEADLK;
-		}
-	chain = scope_end_all(scope);
-	wait_and_release(chain);
+	wait_and_release(scope_end_all(scope, SCOPE_WAITING));
 	peal__lock();
-	while (scope->ending > 1) {
+	/* Connections that were disconnected one by one before may still run. */
+	while (scope->unsettled) {
 		if (peal__releasable(&release)) {
 			peal__unlock();
 			peal__release_run(&release);
@@ -319,9 +335,10 @@ int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user
 	}
 	scope->release = release;
 	scope->user = user;
-	hold_all(scope_end_all(scope));
+	scope->unsettled++; /* for this function itself: the scope is not to go while it looks at it */
+	hold_all(scope_end_all(scope, SCOPE_DEFERRED));
 	peal__lock();
-	done = --scope->ending == 0;
+	done = --scope->unsettled == 0;
 	if (done)
 		*scope = (struct peal_scope){ .first = NULL };
 	peal__unlock();
@@ -408,6 +425,7 @@ void peal_signal_free(struct peal_signal *signal)
 		peal__end(conn);
 		chain_push(&chain, conn);
 	}
+	peal__signals_forget((uintptr_t)signal, (uintptr_t)signal + 1);
 	peal__signal_retire(signal);
 	peal__barrier();
 	peal__notify_all(signal);

@@ -7,8 +7,8 @@
  * tracing, counting, collecting, asynchronous receivers, argument structs of another size.
  *
  * The rules of both (internal.h says why):
- *   - publish the frame by depth, then what is walked through, look again whether it is still the one in place;
- *   - publish a connection, then load its function, then see whether attention was asked for, then call;
+ *   - publish the frame, then what is walked through, and look again whether it is still the one in place;
+ *   - publish a connection, then see whether attention was asked for, then load its function and call it;
  *   - at the end take the frame back, and look for attention once more.
  */
 #include "internal.h"
@@ -398,9 +398,9 @@ static int turn(struct sending *send, conn_t *conn)
 		return PEAL_OK;
 	}
 	publish_anywhere(&send->frame->conn, conn);
-	function = look(&conn->function);
 	if (PEAL_UNLIKELY(look(&send->frame->attention)))
 		peal__attend(send->frame);
+	function = look(&conn->function);
 	if (function == (peal_function *)peal__skip)
 		return PEAL_OK;
 	if (send->plain && send->pass == PASS_CALL && conn->args_size <= send->args_size)

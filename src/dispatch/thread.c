@@ -64,10 +64,10 @@ static void after_fork_in_child(void)
 		threads_used--;
 	}
 	forks++;
-	peal__tasks_forget();
 	membarrier_register();
 	pthread_cond_init(&ended, NULL);
 	peal__memory_unlock();
+	peal__tasks_forget();
 	pthread_mutex_unlock(&lock);
 }
 
