@@ -2,7 +2,8 @@
 /*
  * peal/dispatch.h: signals, and the receivers that are connected to them.
  *
- * A signal says that something happened; whoever is connected acts; the two know nothing of each other.
+ * A signal says that something happened; whoever is connected acts; the two know nothing of each
+ * other.
  *
  *	struct bell_rung_args { const char *lesson; int minutes; };
  *	PEAL_SIGNAL(bell_rung);
@@ -20,34 +21,38 @@
  *
  * The contract
  *
- *   Order      Receivers run one after the other, in the order in which they were connected, those for this sender
- *              and those for any sender alike. A higher .priority runs earlier. (django.dispatch.Signal.send; Django
- *              has no priorities.)
- *   Identity   A connection is known by its uid and sender or, without a uid, by receiver, user data and sender.
- *              Connecting it again changes nothing and returns PEAL_EXISTS. (Django: dispatch_uid.)
- *   Changes    A receiver connected during a send is not called by that send. One disconnected before its turn is
- *              not called (Django would call it: here its data may already be gone).
- *   Nesting    A receiver may send, also the same signal: the inner send is complete before the outer goes on. More
- *              than peal_depth_limit() sends inside each other are PEAL_EDEPTH, and the message shows the chain.
- *   Lifetime   After peal_disconnect() or peal_scope_end() has returned 0 the receiver does not run in any thread
- *              and will not run again: what it uses may be freed. Senders, receivers, signals made by
- *              peal_signal_new() and scopes may all go away during a send.
- *   Errors     A receiver returns 0, or an error that ends PEAL_SEND and is returned by it. PEAL_SEND_ROBUST calls
- *              all and collects.
- *   Arguments  What args points to is borrowed until the receiver returns: copy what you keep. Members may be added
- *              at the end of an argument struct later: receivers compiled before do not see them, and receivers
- *              compiled after see zero there when an older sender sends.
- *   Threads    Every function here may be called from any thread, also from inside a receiver; what a function
- *              refuses inside a send, its text says. A receiver runs in the thread that sends; the library has no
- *              threads of its own and holds no lock while a receiver runs. An error of one thread's send is not
- *              seen by another's.
- *   Cost       A signal that nobody hears costs a load and a branch, and the arguments are not evaluated. A send
- *              takes no lock, changes no shared memory and allocates nothing. A thread's first send registers the
- *              thread (see peal_thread_prepare()).
+ *   Order      Receivers run one after the other, in the order in which they were connected, those
+ *              for this sender and those for any sender alike. A higher .priority runs earlier.
+ *              (django.dispatch.Signal.send; Django has no priorities.)
+ *   Identity   A connection is known by its uid and sender or, without a uid, by receiver, user
+ *              data and sender. Connecting it again changes nothing and returns PEAL_EXISTS.
+ *              (Django: dispatch_uid.)
+ *   Changes    A receiver connected during a send is not called by that send. One disconnected
+ *              before its turn is not called (Django would call it: here its data may already be
+ *              gone).
+ *   Nesting    A receiver may send, also the same signal: the inner send is complete before the
+ *              outer goes on. More than peal_depth_limit() sends inside each other are PEAL_EDEPTH,
+ *              and the message shows the chain.
+ *   Lifetime   After peal_disconnect() or peal_scope_end() has returned 0 the receiver does not run
+ *              in any thread and will not run again: what it uses may be freed. Senders, receivers,
+ *              signals made by peal_signal_new() and scopes may all go away during a send.
+ *   Errors     A receiver returns 0, or an error that ends PEAL_SEND and is returned by it.
+ *              PEAL_SEND_ROBUST calls all and collects.
+ *   Arguments  What args points to is borrowed until the receiver returns: copy what you keep.
+ *              Members may be added at the end of an argument struct later: receivers compiled
+ *              before do not see them, and receivers compiled after see zero there when an older
+ *              sender sends.
+ *   Threads    Every function here may be called from any thread, also from inside a receiver; what
+ *              a function refuses inside a send, its text says. A receiver runs in the thread that
+ *              sends; the library has no threads of its own and holds no lock while a receiver
+ *              runs. An error of one thread's send is not seen by another's.
+ *   Cost       A signal that nobody hears costs a load and a branch, and the arguments are not
+ *              evaluated. A send takes no lock, changes no shared memory and allocates nothing. A
+ *              thread's first send registers the thread (see peal_thread_prepare()).
  *   errno      A send leaves errno as it was.
  *   fork       May be called at any time, in a receiver too. The child has the same connections.
- *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception; longjmp out of a receiver
- *              is not allowed. Signal handlers (sigaction) must not call Peal.
+ *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception; longjmp
+ *              out of a receiver is not allowed. Signal handlers (sigaction) must not call Peal.
  */
 #ifndef PEAL_DISPATCH_H
 #define PEAL_DISPATCH_H
@@ -65,15 +70,15 @@ struct peal_executor; /* peal/async.h */
 struct peal_task;
 
 /*
- * A signal. Its address is its identity. PEAL_SIGNAL_DEFINE makes one in static storage, ready without any call;
- * peal_signal_new() makes one at run time. All members but name are the library's.
+ * A signal. Its address is its identity. PEAL_SIGNAL_DEFINE makes one in static storage, ready
+ * without any call; peal_signal_new() makes one at run time. All members but name are the
+ * library's.
  */
 struct peal_signal {
 	const char *name;
 	const char *site;   /* where it is defined: "school/exam.c:12" */
 	uint32_t args_size; /* of the argument struct, as its definer knew it */
-	uint32_t
-		listeners; /* connections; 0: a send does nothing. Read by peal_signal_is_heard(). */
+	uint32_t listeners; /* connections; read by peal_signal_is_heard() */
 	struct peal__list {
 		struct peal__array *array;
 		struct peal_signal *signal;
@@ -88,8 +93,8 @@ struct peal_signal {
 };
 
 /*
- * Names one connection, also after it has ended: a handle is never used again for another one. Zero: none.
- * Pass it by value, copy it freely.
+ * Names one connection, also after it has ended: a handle is never used again for another one.
+ * Zero: none. Pass it by value, copy it freely.
  */
 struct peal_handle {
 	uint64_t serial;
@@ -101,14 +106,15 @@ struct peal_handle {
  */
 struct peal_call {
 	struct peal_signal *signal;
-	const void *sender; /* as given to the send; NULL when sent without one */
-	void *user;         /* .user of this connection */
-	struct peal_error
-		*error; /* where the details of an error go; NULL when nobody asked for them */
+	const void *sender;       /* as given to the send; NULL when sent without one */
+	void *user;               /* .user of this connection */
+	struct peal_error *error; /* for the details of an error; NULL when nobody asked */
 };
 
-/* Give the response of this receiver (Django: its return value). Text and bytes are copied if somebody collects them:
- * 0 or PEAL_ENOMEM. */
+/*
+ * Give the response of this receiver (Django: its return value). Text and bytes are copied if
+ * somebody collects them: 0 or PEAL_ENOMEM.
+ */
 PEAL_API int peal_call_respond(struct peal_call *call, struct peal_value response);
 
 /* The handle of the connection that is being called. */
@@ -117,13 +123,14 @@ PEAL_API struct peal_handle peal_call_handle(const struct peal_call *call);
 /* How many sends surround this one in this thread: 0 for an outermost one. */
 PEAL_API unsigned peal_call_depth(const struct peal_call *call);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Scopes: the lifetime of connections
  */
 
 /*
- * A set of connections that end together, for the object that their receivers belong to. Embed it, zero it, name it
- * in .scope, and end it before the object goes away. (What Django does by weak references.)
+ * A set of connections that end together, for the object that their receivers belong to. Embed it,
+ * zero it, name it in .scope, and end it before the object goes away. (What Django does by weak
+ * references.)
  *
  *	struct room { struct peal_scope scope; ... };
  *	PEAL_CONNECT(bell_rung, pack_up, .user = room, .scope = &room->scope);
@@ -141,19 +148,19 @@ struct peal_scope {
 };
 
 /*
- * End all connections of a scope and wait until none of their receivers runs. Waits for no other receiver. The scope
- * may then be used again or freed. Ending an empty scope does nothing.
- * Returns 0; PEAL_EDEADLK, changing nothing, inside a receiver: two receivers that wait for each other would hang;
- * PEAL_EBUSY when the scope is already being ended.
+ * End all connections of a scope and wait until none of their receivers runs. Waits for no other
+ * receiver. The scope may then be used again or freed. Ending an empty scope does nothing. Returns
+ * 0; PEAL_EDEADLK, changing nothing, inside a receiver: two receivers that wait for each other
+ * would hang; PEAL_EBUSY when the scope is already being ended.
  */
 PEAL_API PEAL_MUST_CHECK int peal_scope_end(struct peal_scope *scope);
 
 /*
- * End all connections of a scope and never wait: no receiver of it is started any more, and once none runs,
- * release(user) is called, once: before this function returns, or later by the thread in which the last of them
- * returns. The scope must stay in memory until then; release may free it. release may be NULL.
- * Returns 0 when release has been called, PEAL_RUNNING when it is still to be called; PEAL_EBUSY when the scope is
- * already being ended.
+ * End all connections of a scope and never wait: no receiver of it is started any more, and once
+ * none runs, release(user) is called, once: before this function returns, or later by the thread in
+ * which the last of them returns. The scope must stay in memory until then; release may free it.
+ * release may be NULL. Returns 0 when release has been called, PEAL_RUNNING when it is still to be
+ * called; PEAL_EBUSY when the scope is already being ended.
  */
 PEAL_API int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user),
 				     void *user);
@@ -161,30 +168,38 @@ PEAL_API int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(v
 /* The number of connections in the scope, those that wait for a named sender included. */
 PEAL_API size_t peal_scope_size(const struct peal_scope *scope);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Connecting
  */
 
-/* The options of a connection; each may be left out. */
-#define PEAL_CONNECT_OPTIONS                                                                                          \
-	/* hear only this sender; NULL: any. Compared by address. */                                                  \
-	const void *sender;                                                                                           \
-	/* instead of sender: a name, "school.Student", that peal_sender_register() has given or will give. */        \
-	const char *sender_name;                                                                                      \
-	/* given to each call as call->user. */                                                                       \
-	void *user;                                                                                                   \
-	/* called once with user when the connection has ended and its last call has returned; never under a lock. */ \
-	void (*release)(void *user);                                                                                  \
-	/* part of the identity instead of receiver and user; copied. NULL and "" are none. */                        \
-	const char *uid;                                                                                              \
-	/* the connection ends with this scope. */                                                                    \
-	struct peal_scope *scope;                                                                                     \
-	/* where the handle goes, also that of the connection that was there already. */                              \
-	struct peal_handle *ret_handle;                                                                               \
-	/* higher runs earlier; 0 is the usual one. */                                                                \
+/*
+ * The options of a connection; each may be left out.
+ *
+ *   sender       hear only this sender; NULL: any. Compared by address.
+ *   sender_name  instead of sender: a name, "school.Student", that peal_sender_register() has given
+ *                or will give.
+ *   user         given to each call as call->user.
+ *   release      called once with user when the connection has ended and its last call has
+ *                returned; never under a lock.
+ *   uid          part of the identity instead of receiver and user; copied. NULL and "" are none.
+ *   scope        the connection ends with this scope.
+ *   ret_handle   where the handle goes, also that of a connection that was there already.
+ *   priority     higher runs earlier; 0 is the usual one.
+ */
+#define PEAL_CONNECT_OPTIONS            \
+	const void *sender;             \
+	const char *sender_name;        \
+	void *user;                     \
+	void (*release)(void *user);    \
+	const char *uid;                \
+	struct peal_scope *scope;       \
+	struct peal_handle *ret_handle; \
 	int priority
 
-/* The untyped form of a receiver and its options, for bindings to other languages; C code uses PEAL_CONNECT. */
+/*
+ * The untyped form of a receiver and its options, for bindings to other languages; C code uses
+ * PEAL_CONNECT.
+ */
 struct peal_connection {
 	size_t size; /* sizeof(struct peal_connection) */
 	peal_function *receiver;
@@ -196,10 +211,11 @@ struct peal_connection {
 };
 
 /*
- * Connect. Returns 0 for a new connection; PEAL_EXISTS when the same one is there already (nothing has changed, and
- * release will not be called for this user); PEAL_PENDING when it waits for its named sender to be registered.
- * Errors: PEAL_EINVAL (no receiver; both sender and sender_name; a sender_name that is not "group.Name"; a scope
- * that is being ended), PEAL_ENOMEM: nothing has changed.
+ * Connect. Returns 0 for a new connection; PEAL_EXISTS when the same one is there already (nothing
+ * has changed, and release will not be called for this user); PEAL_PENDING when it waits for its
+ * named sender to be registered. Errors: PEAL_EINVAL (no receiver; both sender and sender_name; a
+ * sender_name that is not "group.Name"; a scope that is being ended), PEAL_ENOMEM: nothing has
+ * changed.
  */
 PEAL_API PEAL_MUST_CHECK int peal_connect(struct peal_signal *signal,
 					  const struct peal_connection *connection);
@@ -211,23 +227,25 @@ PEAL_MUST_CHECK static inline int peal_connect_described(struct peal_signal *sig
 }
 
 /*
- * End the connection and wait until its receiver runs in no thread; waits for no other receiver. When it returns 0,
- * release has been called.
- * Returns 0; PEAL_NOT_FOUND when there is no such connection (any more): its receiver is not running either, unless
- * it was ended by a deferred form or another thread is ending it right now; PEAL_EDEADLK, changing nothing, inside a
- * receiver.
+ * End the connection and wait until its receiver runs in no thread; waits for no other receiver.
+ * When it returns 0, release has been called. Returns 0; PEAL_NOT_FOUND when there is no such
+ * connection (any more): its receiver is not running either, unless it was ended by a deferred form
+ * or another thread is ending it right now; PEAL_EDEADLK, changing nothing, inside a receiver.
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect(struct peal_handle handle);
 
 /*
- * End the connection and never wait: its receiver is not started again. May be called inside a receiver, also for
- * itself (peal_call_handle()).
- * Returns 0 when it does not run and release has been called; PEAL_RUNNING when it still runs somewhere, perhaps
- * in the caller: release is called after its last call has returned; PEAL_NOT_FOUND.
+ * End the connection and never wait: its receiver is not started again. May be called inside a
+ * receiver, also for itself (peal_call_handle()). Returns 0 when it does not run and release has
+ * been called; PEAL_RUNNING when it still runs somewhere, perhaps in the caller: release is called
+ * after its last call has returned; PEAL_NOT_FOUND.
  */
 PEAL_API int peal_disconnect_deferred(struct peal_handle handle);
 
-/* Find a connection by its identity: the receiver (or uid), user and sender of *connection. 0 or PEAL_NOT_FOUND. */
+/*
+ * Find a connection by its identity: the receiver (or uid), user and sender of *connection. 0 or
+ * PEAL_NOT_FOUND.
+ */
 PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal,
 				       const struct peal_connection *connection,
 				       struct peal_handle *ret_handle);
@@ -236,21 +254,22 @@ PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal,
 PEAL_API bool peal_is_connected(struct peal_handle handle);
 
 /*
- * End all connections whose signal, receiver or release function lies in the same loaded object (program or plug-in)
- * as address, wait for them, and forget the signals there: to be called before dlclose().
- * Returns 0, or PEAL_EDEADLK inside a receiver; ret_count (may be NULL) is how many there were.
+ * End all connections whose signal, receiver or release function lies in the same loaded object
+ * (program or plug-in) as address, wait for them, and forget the signals there: to be called before
+ * dlclose(). Returns 0, or PEAL_EDEADLK inside a receiver; ret_count (may be NULL) is how many
+ * there were.
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect_module(const void *address, size_t *ret_count);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Senders
  */
 
 /*
- * Give a sender a name, "group.Name" (Django: "app_label.ModelName"; the part after the last point is compared
- * without regard to case), and connect what has been waiting for it, in the order in which it was connected.
- * The name is copied. Returns 0; PEAL_EXISTS when the name belongs to this sender already; PEAL_EBUSY when it
- * belongs to another one; PEAL_EINVAL; PEAL_ENOMEM.
+ * Give a sender a name, "group.Name" (Django: "app_label.ModelName"; the part after the last point
+ * is compared without regard to case), and connect what has been waiting for it, in the order in
+ * which it was connected. The name is copied. Returns 0; PEAL_EXISTS when the name belongs to this
+ * sender already; PEAL_EBUSY when it belongs to another one; PEAL_EINVAL; PEAL_ENOMEM.
  */
 PEAL_API PEAL_MUST_CHECK int peal_sender_register(const char *name, const void *sender);
 
@@ -258,13 +277,14 @@ PEAL_API PEAL_MUST_CHECK int peal_sender_register(const char *name, const void *
 PEAL_API const void *peal_sender_get(const char *name);
 
 /*
- * Forget a sender that goes away: every connection to it, of any signal, ends as by peal_disconnect_deferred(), and
- * so does its name. To be called before its memory is used for something else: senders are compared by address.
- * May be called inside a send. Returns the number of connections that ended.
+ * Forget a sender that goes away: every connection to it, of any signal, ends as by
+ * peal_disconnect_deferred(), and so does its name. To be called before its memory is used for
+ * something else: senders are compared by address. May be called inside a send. Returns the number
+ * of connections that ended.
  */
 PEAL_API size_t peal_sender_forget(const void *sender);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Sending
  */
 
@@ -278,9 +298,9 @@ struct peal_result {
 };
 
 /*
- * The answers of all receivers of one send, in the order of the calls. Zero-initialise; peal_results_fini() frees
- * what was needed beyond the room inside (more than eight receivers, or text in a response). May be used again for
- * another send, which empties it first.
+ * The answers of all receivers of one send, in the order of the calls. Zero-initialise;
+ * peal_results_fini() frees what was needed beyond the room inside (more than eight receivers, or
+ * text in a response). May be used again for another send, which empties it first.
  */
 struct peal_results {
 	size_t count;
@@ -304,16 +324,20 @@ static inline bool peal_signal_is_heard(const struct peal_signal *signal)
 	return __atomic_load_n(&signal->listeners, __ATOMIC_RELAXED) != 0;
 }
 
-/* Whether a send from this sender would call anybody (Django: has_listeners). NULL: receivers for any sender only. */
+/*
+ * Whether a send from this sender would call anybody (Django: has_listeners). NULL: receivers for
+ * any sender only.
+ */
 PEAL_API bool peal_has_receivers(struct peal_signal *signal, const void *sender);
 
 /*
  * The untyped sends, for bindings; C code uses PEAL_SEND and its like, below.
  *
- * peal_send() returns 0, or what the first receiver that did not return 0 returned (later ones are not called), or
- * PEAL_EDEPTH, or PEAL_ENOMEM (only a thread's first send, and receivers of peal/async.h). peal_send_with() also
- * takes the place for the answers (NULL: none) and for the details of the error (NULL: none); with PEAL_SEND_ALL
- * it returns 0 whatever the receivers returned, and each error goes to results and to the log.
+ * peal_send() returns 0, or what the first receiver that did not return 0 returned (later ones are
+ * not called), or PEAL_EDEPTH, or PEAL_ENOMEM (only a thread's first send, and receivers of
+ * peal/async.h). peal_send_with() also takes the place for the answers (NULL: none) and for the
+ * details of the error (NULL: none); with PEAL_SEND_ALL it returns 0 whatever the receivers
+ * returned, and each error goes to results and to the log.
  */
 PEAL_API int peal_send(struct peal_signal *signal, const void *sender, const void *args,
 		       size_t args_size);
@@ -321,55 +345,68 @@ PEAL_API int peal_send_with(struct peal_signal *signal, const void *sender, cons
 			    size_t args_size, enum peal_send_mode mode,
 			    struct peal_results *results, struct peal_error *error);
 
-/* All receivers are done. code is 0 or the first error, in the order of the results, which are borrowed. */
+/*
+ * All receivers are done. code is 0 or the first error, in the order of the results, which are
+ * borrowed.
+ */
 typedef void peal_done_fn(void *user, int code, const struct peal_results *results);
 
 /*
- * Send, and be told when all receivers are done, asynchronous ones too; see peal/async.h. Returns 0, and done will be
- * called or has been; or an error (PEAL_ENOMEM, PEAL_EDEPTH): nothing has been called and done never will be. done
- * may be NULL.
+ * Send, and be told when all receivers are done, asynchronous ones too; see peal/async.h. Returns
+ * 0, and done will be called or has been; or an error (PEAL_ENOMEM, PEAL_EDEPTH): nothing has been
+ * called and done never will be. done may be NULL.
  */
 PEAL_API PEAL_MUST_CHECK int peal_asend(struct peal_signal *signal, const void *sender,
 					const void *args, size_t args_size,
 					enum peal_send_mode mode, peal_done_fn *done, void *user);
 
-/* The largest number of sends inside each other in one thread, 1 to 64; 64 at first. Set it before sending. */
+/*
+ * The largest number of sends inside each other in one thread, 1 to 64; 64 at first. Set it before
+ * sending.
+ */
 PEAL_API unsigned peal_depth_limit(void);
 PEAL_API PEAL_MUST_CHECK int peal_set_depth_limit(unsigned limit);
 
 /*
- * Do now what the first send of this thread would do: take the thread's record, from those of ended threads, from
- * a reserve of 32, or else from the allocator. Returns 0, or PEAL_ENOMEM. The record goes back when the thread ends.
+ * Do now what the first send of this thread would do: take the thread's record, from those of ended
+ * threads, from a reserve of 32, or else from the allocator. Returns 0, or PEAL_ENOMEM. The record
+ * goes back when the thread ends.
  */
 PEAL_API PEAL_MUST_CHECK int peal_thread_prepare(void);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Signals made at run time
  */
 
 /*
- * Make a signal, for one object's own events for example. The name is copied. args_size is that of its argument
- * struct. Used with PEAL_CONNECT_TO and PEAL_SEND_TO. Returns 0, PEAL_EINVAL or PEAL_ENOMEM.
+ * Make a signal, for one object's own events for example. The name is copied. args_size is that of
+ * its argument struct. Used with PEAL_CONNECT_TO and PEAL_SEND_TO. Returns 0, PEAL_EINVAL or
+ * PEAL_ENOMEM.
  */
 PEAL_API PEAL_MUST_CHECK int peal_signal_new(const char *name, size_t args_size,
 					     struct peal_signal **ret_signal);
 
 /*
- * End all its connections, as by peal_disconnect_deferred(), and free the signal: at once, or when the sends of it
- * that are running, here or in other threads, have returned. Nobody may use it in a new call. free(NULL) does nothing.
+ * End all its connections, as by peal_disconnect_deferred(), and free the signal: at once, or when
+ * the sends of it that are running, here or in other threads, have returned. Nobody may use it in a
+ * new call. free(NULL) does nothing.
  */
 PEAL_API void peal_signal_free(struct peal_signal *signal);
 
-/* Make a signal known to introspection before anybody has connected to it. Registering twice does nothing. */
+/*
+ * Make a signal known to introspection before anybody has connected to it. Registering twice does
+ * nothing.
+ */
 PEAL_API void peal_signal_register(struct peal_signal *signal);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * Muting
  */
 
 /*
- * While a mute is on, this thread's sends do not call what it names. Mutes may be nested and overlap; the receiver
- * is called again when none of them is on. The struct belongs to the caller, who ends it in the same thread.
+ * While a mute is on, this thread's sends do not call what it names. Mutes may be nested and
+ * overlap; the receiver is called again when none of them is on. The struct belongs to the caller,
+ * who ends it in the same thread.
  */
 struct peal_mute {
 	struct peal_signal *signal; /* NULL: every signal */
@@ -383,7 +420,7 @@ struct peal_mute {
 PEAL_API void peal_mute_begin(struct peal_mute *mute);
 PEAL_API void peal_mute_end(struct peal_mute *mute);
 
-/* ------------------------------------------------------------------------------------------------------------------
+/* -------------------------------------------------------------------------------------------------
  * The typed layer: macros, each for what a function cannot do
  *
  * For a signal NAME with arguments struct NAME_args they make:
@@ -395,7 +432,10 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  * In C++, which has no compound literals, use these directly.
  */
 
-/* The types that go with struct NAME_args, for signals made at run time (PEAL_SIGNAL_DECLARE includes it). */
+/*
+ * The types that go with struct NAME_args, for signals made at run time (PEAL_SIGNAL_DECLARE
+ * includes it).
+ */
 #define PEAL_SIGNAL_TYPE(name_)                                                                    \
 	typedef int name_##_fn(struct peal_call *call, const struct name_##_args *args);           \
 	struct name_##_receiver {                                                                  \
@@ -444,8 +484,8 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	}
 
 /*
- * Declare a signal, in a header. Anybody may connect to it; only the file that defines it can send it.
- * Expects struct NAME_args before it.
+ * Declare a signal, in a header. Anybody may connect to it; only the file that defines it can send
+ * it. Expects struct NAME_args before it.
  */
 #define PEAL_SIGNAL_DECLARE(name_) \
 	PEAL_SIGNAL_TYPE(name_);   \
@@ -465,7 +505,7 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 				     .site = __FILE__ ":" PEAL__TEXT(__LINE__), \
 				     .args_size = (uint32_t)sizeof(struct name_##_args) }
 
-#define PEAL__SIGNAL_SENDER(name_)                                                                 \
+#define PEAL__SIGNAL_SENDER(name_)                                                                \
 	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
 						    const struct name_##_args *args)              \
 	{                                                                                         \
@@ -490,11 +530,17 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	PEAL_SIGNAL_DECLARE(name_); \
 	PEAL_SIGNAL_DEFINE(name_)
 
-/* For a signal without arguments: struct lights_out_args { PEAL_NO_ARGS; };  PEAL_SEND(lights_out, NULL, PEAL_NONE) */
+/*
+ * For a signal without arguments: struct lights_out_args { PEAL_NO_ARGS; }; PEAL_SEND(lights_out,
+ * NULL, PEAL_NONE)
+ */
 #define PEAL_NO_ARGS char none
 #define PEAL_NONE .none = 0
 
-/* FILE:LINE:RECEIVER, OPTIONS: one static text; introspection shows the receiver up to the first comma. */
+/*
+ * FILE:LINE:RECEIVER, OPTIONS: one static text; introspection shows the receiver up to the first
+ * comma.
+ */
 #define PEAL__SITE(...) __FILE__ ":" PEAL__TEXT(__LINE__) ":" #__VA_ARGS__
 
 /*
@@ -523,8 +569,8 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 						   PEAL__SITE(__VA_ARGS__)))
 
 /*
- * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...])
- * By identity, as given to connect; with a uid the receiver may be NULL. The waiting form, and the other one.
+ * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...]) By identity, as given
+ * to connect; with a uid the receiver may be NULL. The waiting form, and the other one.
  */
 #define PEAL_DISCONNECT(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), true)
@@ -533,7 +579,10 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 #define PEAL__IDENTITY(signal_, ...) \
 	signal_##_connection(&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, NULL)
 
-/* peal_find() and peal_disconnect() (wait) or peal_disconnect_deferred(), in one step that nothing comes between. */
+/*
+ * peal_find() and peal_disconnect() (wait) or peal_disconnect_deferred(), in one step that nothing
+ * comes between.
+ */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
 						  struct peal_connection like, bool wait);
 
@@ -561,7 +610,10 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
 	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
 			    PEAL_SEND_STOP, NULL, (error_))
 
-/* Send and go on; done(user, code, results) is called when all receivers are done: see peal/async.h. */
+/*
+ * Send and go on; done(user, code, results) is called when all receivers are done: see
+ * peal/async.h.
+ */
 #define PEAL_ASEND(signal_, sender_, done_, user_, ...)                                           \
 	signal_##_asend((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, PEAL_SEND_STOP, \
 			(done_), (user_))
@@ -577,7 +629,8 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
 		 : 0)
 
 /*
- * A table of receivers, connected at once: what Django's @receiver decorator and AppConfig.ready() do together.
+ * A table of receivers, connected at once: what Django's @receiver decorator and AppConfig.ready()
+ * do together.
  *
  *	static const struct peal_receiver receivers[] = {
  *		PEAL_RECEIVER(peal_pre_save, capitalize_name, .sender = &student_model),
@@ -607,15 +660,16 @@ struct peal_receiver {
 	}
 
 /*
- * Connect all, in the order of the table; scope (may be NULL) is for those that name none. Receivers that are
- * connected already stay. On an error those that this call has connected are disconnected again (deferred).
+ * Connect all, in the order of the table; scope (may be NULL) is for those that name none.
+ * Receivers that are connected already stay. On an error those that this call has connected are
+ * disconnected again (deferred).
  */
 PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *receivers,
 						    size_t count, struct peal_scope *scope);
 
 /*
- * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ...]) { ... }
- * For this thread, until the end of the block, however it is left. A receiver of NULL means all of the signal's.
+ * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ...]) { ... } For this thread, until the end of the block,
+ * however it is left. A receiver of NULL means all of the signal's.
  */
 #define PEAL_MUTE(signal_, ...)                                                             \
 	PEAL__MUTE(PEAL__JOIN(peal_mute_, __LINE__), PEAL__JOIN(peal_mute_once_, __LINE__), \

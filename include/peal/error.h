@@ -2,8 +2,8 @@
 /*
  * peal/error.h: result codes, and the optional detail of an error.
  *
- * Every code, its text and its Django counterpart stand in one list, PEAL_ERROR_CODES; the enum, peal_strerror()
- * and docs/errors.md come from it.
+ * Every code, its text and its Django counterpart stand in one list, PEAL_ERROR_CODES; the enum,
+ * peal_strerror() and docs/errors.md come from it.
  *
  *	struct peal_error error = { 0 };
  *	if (peal_db_open("sqlite:school.db", &db, &error) < 0)
@@ -19,8 +19,8 @@
 PEAL_BEGIN_DECLS
 
 /*
- * X(name, value, text). Negative: a failure, to forward unchanged. Positive: a condition, which the function that
- * returns it names and the caller handles. The numbers never change.
+ * X(name, value, text). Negative: a failure, to forward unchanged. Positive: a condition, which the
+ * function that returns it names and the caller handles. The numbers never change.
  */
 #define PEAL_ERROR_CODES(X)                                                                 \
 	X(PEAL_OK, 0, "success")                                                            \
@@ -61,8 +61,9 @@ enum peal_code {
 #define PEAL_ERROR_NAME_MAX 64
 
 /*
- * The detail of an error, in the caller's memory, written only when there is one. Zero-initialise it; it owns
- * nothing and needs no clean-up. Messages name the thing and, where there is one, the remedy.
+ * The detail of an error, in the caller's memory, written only when there is one. Zero-initialise
+ * it; it owns nothing and needs no clean-up. Messages name the thing and, where there is one, the
+ * remedy.
  */
 struct peal_error {
 	int code;                           /* the code that the function returned; 0 when unused */
@@ -91,7 +92,10 @@ PEAL_API int peal_error_set(struct peal_error *error, int code, const char *form
 	PEAL_PRINTF(3, 4);
 PEAL_API void peal_error_clear(struct peal_error *error);
 
-/* Put a text in front of the message: "while saving school.Student 4: " + what it said. NULL is allowed. */
+/*
+ * Put a text in front of the message: "while saving school.Student 4: " + what it said. NULL is
+ * allowed.
+ */
 PEAL_API void peal_error_prefix(struct peal_error *error, const char *format, ...)
 	PEAL_PRINTF(2, 3);
 

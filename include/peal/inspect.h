@@ -6,8 +6,7 @@
  *
  *	if (peal_snapshot_take(NULL, &now) == 0) {
  *		for (size_t i = 0; i < now->receiver_count; i++)
- *			printf("%s -> %s (%s:%u)\n", now->receivers[i].signal_name, now->receivers[i].name,
- *			       now->receivers[i].file, now->receivers[i].line);
+ *			printf("%s -> %s\n", now->receivers[i].signal_name, now->receivers[i].name);
  *		peal_snapshot_free(now);
  *	}
  */
@@ -30,15 +29,15 @@ struct peal_receiver_info {
 	struct peal_signal *signal;
 	const char *signal_name;
 	struct peal_handle handle;
-	uint64_t order;   /* of connecting: among equal priorities, the smaller is called first */
+	uint64_t order;   /* of connecting: among equal priorities the smaller is called first */
 	const char *name; /* as written at the connect; "?" when connected without a site */
 	const char *file; /* where it was connected; "" when unknown */
 	unsigned line;
 	const void *sender; /* NULL: any, or pending */
-	const char *
-		sender_name; /* what a lazy connection waits for or found; "" otherwise; and the registered name
-				    of the sender, where it has one */
-	const char *uid; /* "" when it has none */
+	const char
+		*sender_name; /* the registered name of the sender, or what a pending one waits for;
+				    "" when there is none */
+	const char *uid;      /* "" when it has none */
 	int priority;
 	bool pending; /* waits for its named sender */
 	bool asynchronous;
@@ -53,25 +52,24 @@ struct peal_snapshot {
 	size_t signal_count;
 	const struct peal_signal_info *signals; /* in the order in which they became known */
 	size_t receiver_count;
-	const struct peal_receiver_info
-		*receivers; /* by signal, in the order of the calls for one sender; pending
-						       ones last */
-	uint64_t
-		suppressed; /* calls that mutes have kept from happening, in all threads, since the start */
+	const struct peal_receiver_info *receivers; /* by signal, in the order of the calls for one
+						       sender; pending ones last */
+	uint64_t suppressed; /* calls that mutes have kept from happening, ever, in all threads */
 };
 
 /*
- * Take a snapshot of one signal, or of all that are known (NULL): those that ever had a connection, were made by
- * peal_signal_new() or given to peal_signal_register(). Returns 0 or PEAL_ENOMEM.
+ * Take a snapshot of one signal, or of all that are known (NULL): those that ever had a connection,
+ * were made by peal_signal_new() or given to peal_signal_register(). Returns 0 or PEAL_ENOMEM.
  */
 PEAL_API PEAL_MUST_CHECK int peal_snapshot_take(struct peal_signal *signal,
 						struct peal_snapshot **ret_snapshot);
 PEAL_API void peal_snapshot_free(struct peal_snapshot *snapshot);
 
 /*
- * Count the calls of every receiver, from now on, or stop. Off at first: a shared counter would be written by every
- * sending thread, which a send otherwise never does. While it is on a send takes its longer way, and each connection takes some more
- * memory. Returns 0, or PEAL_ENOMEM and nothing has changed.
+ * Count the calls of every receiver, from now on, or stop. Off at first: a shared counter would be
+ * written by every sending thread, which a send otherwise never does. While it is on a send takes
+ * its longer way, and each connection takes some more memory. Returns 0, or PEAL_ENOMEM and nothing
+ * has changed.
  */
 PEAL_API PEAL_MUST_CHECK int peal_count_calls(bool on);
 
@@ -99,10 +97,10 @@ struct peal_trace_event {
 };
 
 /*
- * Called in the thread that sends, at each step of each send of every thread; with no lock held. It may send, connect
- * and disconnect; its own sends are not traced. A signal that nobody hears is not traced: its sender does not even
- * call the library. NULL takes the hook away; costs nothing then. When it returns, calls of the old hook may still
- * be under way in other threads.
+ * Called in the thread that sends, at each step of each send of every thread; with no lock held. It
+ * may send, connect and disconnect; its own sends are not traced. A signal that nobody hears is not
+ * traced: its sender does not even call the library. NULL takes the hook away; costs nothing then.
+ * When it returns, calls of the old hook may still be under way in other threads.
  */
 typedef void peal_trace_fn(void *user, const struct peal_trace_event *event);
 PEAL_API void peal_set_trace(peal_trace_fn *trace, void *user);

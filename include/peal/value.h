@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peal/value.h: a value of one of a few types, for the places where the type is known only at run time: the response
- * of a receiver, a parameter of a query.
+ * peal/value.h: a value of one of a few types, for the places where the type is known only at run
+ * time: the response of a receiver, a parameter of a query.
  *
  *	PEAL_INT(42)   PEAL_TEXT("Rahul")   PEAL_BOOL(true)   PEAL_REAL(1.5)   PEAL_NULL
  *
@@ -31,9 +31,8 @@ struct peal_value {
 		bool boolean;
 		int64_t integer; /* also PEAL_VALUE_TIME */
 		double real;
-		struct {
-			const char *
-				data; /* text is also terminated by a NUL that size does not count */
+		struct { /* text has a NUL behind it, which size does not count */
+			const char *data;
 			size_t size;
 		} text; /* also PEAL_VALUE_BYTES */
 		void *pointer;

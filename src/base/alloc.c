@@ -2,9 +2,10 @@
 /*
  * The allocator behind the library: malloc, the application's own, or a fixed area.
  *
- * The fixed area (meson -Dfixed_pool=N) is a buddy allocator: blocks of 2^k units, split and joined again, with the
- * order of each free block beside it. It exists for programs that must not call malloc at all; its size is chosen so
- * that N connections with scope and uid fit whatever the order of connecting.
+ * The fixed area (meson -Dfixed_pool=N) is a buddy allocator: blocks of 2^k units, split and joined
+ * again, with the order of each free block beside it. It exists for programs that must not call
+ * malloc at all; its size is chosen so that N connections with scope and uid fit whatever the order
+ * of connecting.
  */
 #include "alloc.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of the library. Sizes are known on both sides, so that an application's allocator needs no headers, and the
- * bytes in use are counted. With PEAL_FIXED_POOL everything comes from one static area.
+ * Memory of the library. Sizes are known on both sides, so that an application's allocator needs no
+ * headers, and the bytes in use are counted. With PEAL_FIXED_POOL everything comes from one static
+ * area.
  */
 #ifndef PEAL_BASE_ALLOC_H
 #define PEAL_BASE_ALLOC_H
@@ -19,7 +20,10 @@ void peal__text_free(char *text);
 
 size_t peal__bytes_in_use(void);
 
-/* Around fork(), so that the child does not find the fixed area locked by a thread that it does not have. */
+/*
+ * Around fork(), so that the child does not find the fixed area locked by a thread that it does not
+ * have.
+ */
 void peal__memory_lock(void);
 void peal__memory_unlock(void);
 

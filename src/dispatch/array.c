@@ -2,16 +2,19 @@
 /*
  * Lists and arrays: where connections stand for the sends to find.
  *
- * An array only grows at its end, and an ended connection stays in it with peal__skip for a function, so that a send
- * that walks through it needs no lock. When it is full, or more of it is dead than alive, a new one with the living
- * replaces it and the old one is retired. Each list keeps its arrays that are not freed yet as a chain, oldest first:
+ * An array only grows at its end, and an ended connection stays in it with peal__skip for a
+ * function, so that a send that walks through it needs no lock. When it is full, or more of it is
+ * dead than alive, a new one with the living replaces it and the old one is retired. Each list
+ * keeps its arrays that are not freed yet as a chain, oldest first:
  *
- *   A dead connection is referred to by the array that was replaced last while it was in it, and perhaps by older ones.
- *   When an array is freed, each of its dead connections is freed too, unless the next older array still in memory
- *   may hold it (its serial is below that array's end): then that array takes it over.
+ *   A dead connection is referred to by the array that was replaced last while it was in it, and
+ *   perhaps by older ones. When an array is freed, each of its dead connections is freed too,
+ *   unless the next older array still in memory may hold it (its serial is below that array's end):
+ *   then that array takes it over.
  *
- * Connecting costs an append, copying is paid for by the entries that made it necessary: both are flat in the number
- * of connections. Only a connection with a priority makes a list of its own, one for each priority used.
+ * Connecting costs an append, copying is paid for by the entries that made it necessary: both are
+ * flat in the number of connections. Only a connection with a priority makes a list of its own, one
+ * for each priority used.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -30,7 +33,7 @@ static struct peal_signal *retired_signals;
 static unsigned retired_count;
 static size_t retired_bytes;
 
-/* ---------------------------------------------------------------------------------------------------------- arrays */
+/* --------------------------------------------------------------------------------------- arrays */
 
 static size_t array_size(uint32_t capacity)
 {
@@ -59,7 +62,10 @@ static array_t *array_new(const list_t *list, uint32_t capacity)
 	return array;
 }
 
-/* Take the array out of sight; newer (or NULL) has replaced it. Its dead are collected for the time when it goes. */
+/*
+ * Take the array out of sight; newer (or NULL) has replaced it. Its dead are collected for the time
+ * when it goes.
+ */
 static void array_retire(array_t *array, array_t *newer)
 {
 	for (uint32_t i = 0; i < array->count; i++) {
@@ -145,7 +151,7 @@ void peal__array_end(conn_t *conn)
 						  2); /* no memory: it stays as it is */
 }
 
-/* --------------------------------------------------------------------------------------------------- lists, levels */
+/* -------------------------------------------------------------------------------- lists, levels */
 
 static list_t *list_new(struct peal_signal *signal, const void *sender, int priority)
 {
@@ -157,8 +163,9 @@ static list_t *list_new(struct peal_signal *signal, const void *sender, int prio
 }
 
 /*
- * A chain is the list of priority 0, and behind it, in levels, those of other priorities, the highest first. Return
- * the one of the highest priority below the given one that has an array, or NULL.
+ * A chain is the list of priority 0, and behind it, in levels, those of other priorities, the
+ * highest first. Return the one of the highest priority below the given one that has an array, or
+ * NULL.
  */
 list_t *peal__level_below(list_t *chain, int64_t priority)
 {
@@ -223,7 +230,7 @@ static void chain_free(list_t *chain)
 	}
 }
 
-/* ---------------------------------------------------------------------------------------------------------- tables */
+/* --------------------------------------------------------------------------------------- tables */
 
 uint32_t peal__table_slots(const table_t *table)
 {
@@ -316,7 +323,7 @@ int peal__list_for(struct peal_signal *signal, const void *sender, int priority,
 	return level_for(chain, priority, ret_list);
 }
 
-/* ------------------------------------------------------------------------------------------------------ reclaiming */
+/* ----------------------------------------------------------------------------------- reclaiming */
 
 /* Free a retired array that no send walks through, and hand on what an older one may still hold. */
 static void array_free(array_t *array)
@@ -369,7 +376,10 @@ static bool older_table_kept(const table_t *kept, const struct peal_signal *sign
 	return false;
 }
 
-/* Tables of one signal go in their order: a list that was left out of one may stand in an older one too. */
+/*
+ * Tables of one signal go in their order: a list that was left out of one may stand in an older one
+ * too.
+ */
 static void tables_reclaim(void)
 {
 	table_t *waiting = retired_tables;

@@ -2,9 +2,10 @@
 /*
  * Asynchronous receivers: tasks, and the operation that waits for all tasks of one send.
  *
- * An operation counts what is under way: its tasks, and the sender while it is still starting them. A task is queued
- * in its executor, then begun, then done. Disconnecting cancels what is queued: the job still runs, in its turn, but
- * no longer touches the connection. What has begun is waited for.
+ * An operation counts what is under way: its tasks, and the sender while it is still starting them.
+ * A task is queued in its executor, then begun, then done. Disconnecting cancels what is queued:
+ * the job still runs, in its turn, but no longer touches the connection. What has begun is waited
+ * for.
  */
 #include "internal.h"
 #include "log.h"
@@ -83,7 +84,10 @@ void peal__operation_free(struct operation *operation)
 	peal__free(operation, sizeof(*operation));
 }
 
-/* Add the tasks' answers to results (or nowhere). Returns the first error; 0 when all were to be called. */
+/*
+ * Add the tasks' answers to results (or nowhere). Returns the first error; 0 when all were to be
+ * called.
+ */
 static int collect(struct operation *operation, enum peal_send_mode mode,
 		   struct peal_results *results, struct peal_error *error)
 {
@@ -165,7 +169,7 @@ void peal__operation_finish(struct operation *operation, int code, enum peal_sen
 	operation_leave(operation);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- tasks */
+/* ---------------------------------------------------------------------------------------- tasks */
 
 /* The connection has one task less. With the lock held. */
 static void task_detach(struct task *task)

@@ -2,8 +2,8 @@
 /*
  * Signals, and connecting receivers to them.
  *
- * All that can fail is done first: the connection's memory, room in the index, its list, room in the array. Then it is
- * put in place, which cannot.
+ * All that can fail is done first: the connection's memory, room in the index, its list, room in
+ * the array. Then it is put in place, which cannot.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -19,7 +19,7 @@ enum signal_state {
 	SIGNAL_MADE = 2, /* by peal_signal_new() */
 };
 
-/* --------------------------------------------------------------------------------------------------------- signals */
+/* -------------------------------------------------------------------------------------- signals */
 
 static void signal_know(struct peal_signal *signal)
 {
@@ -79,7 +79,7 @@ int peal_signal_new(const char *name, size_t args_size, struct peal_signal **ret
 	return PEAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- scopes */
+/* --------------------------------------------------------------------------------------- scopes */
 
 static void scope_add(struct peal_scope *scope, conn_t *conn)
 {
@@ -93,7 +93,7 @@ static void scope_add(struct peal_scope *scope, conn_t *conn)
 	scope->size++;
 }
 
-/* --------------------------------------------------------------------------------------------- where they stand */
+/* ----------------------------------------------------------------------------- where they stand */
 
 /* Put a connection, complete but for its list, where sends find it; its list has room. */
 static void attach(conn_t *conn, list_t *list)
@@ -120,7 +120,7 @@ static void pending_add(conn_t *conn)
 	*end = conn;
 }
 
-/* ------------------------------------------------------------------------------------------------------ connecting */
+/* ----------------------------------------------------------------------------------- connecting */
 
 static int extra_fill(conn_t *conn, const struct peal_connection *from,
 		      const struct identity *identity)
@@ -295,8 +295,8 @@ int peal__resolve(const char *name, const void *sender)
 		identity.sender = sender;
 		identity.sender_name = NULL;
 		if (peal__index_find(&identity, peal__index_hash(&identity))) {
-			peal__end(
-				conn); /* the same one has been made to the sender itself meanwhile */
+			/* The same one has been made to the sender itself meanwhile. */
+			peal__end(conn);
 			peal__hold(conn);
 			continue;
 		}

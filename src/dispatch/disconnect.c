@@ -2,13 +2,17 @@
 /*
  * Disconnecting: one connection, those of a scope, a sender, a module, a signal.
  *
- * From peal__end() on no send starts the receiver; it may still run somewhere. Its release is called when it does not:
+ * From peal__end() on no send starts the receiver; it may still run somewhere. Its release is
+ * called when it does not:
  *
- *   the waiting forms    hold the connection, wait for its last call to return, and call the release themselves;
- *   the deferred forms   put it on the list of held ones, and whoever finds that it has returned calls the release:
- *                        the caller at once, or a thread whose attention was asked for (peal__attend).
+ *   the waiting forms    hold the connection, wait for its last call to return, and call the release
+ *                        themselves;
+ *   the deferred forms   put it on the list of held ones, and whoever finds that it has returned
+ *                        calls the release: the caller at once, or a thread whose attention was
+ *                        asked for (peal__attend).
  *
- * A held connection's memory is not used again, so that waiting for it is never waiting for another one.
+ * A held connection's memory is not used again, so that waiting for it is never waiting for another
+ * one.
  */
 #include "internal.h"
 
@@ -21,7 +25,9 @@ enum scope_ending {
 	SCOPE_DEFERRED = 2,
 };
 
-/* Chains of ended connections go by slot, in .hash: the other members may still be read by a send. */
+/*
+ * Chains of ended connections go by slot, in .hash: the other members may still be read by a send.
+ */
 static conn_t *chain_next(const conn_t *conn)
 {
 	return conn->hash ? peal__conn_at(conn->hash - 1) : NULL;
@@ -42,7 +48,7 @@ int peal__skip(struct peal_call *call, const void *args)
 	return PEAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- ending */
+/* --------------------------------------------------------------------------------------- ending */
 
 static void scope_remove(conn_t *conn)
 {
@@ -94,7 +100,9 @@ void peal__end(conn_t *conn)
 	peal__array_end(conn);
 }
 
-/* Put an ended connection on the list of those whose release is to be called when it does not run. */
+/*
+ * Put an ended connection on the list of those whose release is to be called when it does not run.
+ */
 void peal__hold(conn_t *conn)
 {
 	chain_push(&held, conn);
@@ -113,7 +121,10 @@ static void scope_settle(struct peal_scope *scope, struct release *ret_release)
 	*scope = (struct peal_scope){ .first = NULL };
 }
 
-/* An ended connection does not run any more: what is to be called for it, and its memory if nobody refers to it. */
+/*
+ * An ended connection does not run any more: what is to be called for it, and its memory if nobody
+ * refers to it.
+ */
 static void settle(conn_t *conn, struct release *ret_release)
 {
 	struct extra *extra = conn->extra;
@@ -153,7 +164,7 @@ void peal__release_run(const struct release *release)
 		release->scope_function(release->scope_user);
 }
 
-/* --------------------------------------------------------------------------------------------------- disconnecting */
+/* -------------------------------------------------------------------------------- disconnecting */
 
 bool peal_is_connected(struct peal_handle handle)
 {
@@ -165,7 +176,10 @@ bool peal_is_connected(struct peal_handle handle)
 	return found;
 }
 
-/* Wait until none of the held connections of a chain runs, then call their releases. With the lock, and gives it up. */
+/*
+ * Wait until none of the held connections of a chain runs, then call their releases. With the lock,
+ * and gives it up.
+ */
 static void wait_and_release(conn_t *chain)
 {
 	peal__barrier();
@@ -247,7 +261,10 @@ int peal_disconnect_like(struct peal_signal *signal, struct peal_connection like
 	struct peal_handle handle;
 	int code;
 
-	/* Between the two steps the connection may go, and that is PEAL_NOT_FOUND too; it cannot become another one. */
+	/*
+	 * Between the two steps the connection may go, and that is PEAL_NOT_FOUND too; it cannot
+	 * become another one.
+	 */
 	code = peal_find(signal, &like, &handle);
 	if (code != PEAL_OK)
 		return code;
@@ -267,7 +284,7 @@ static void hold_all(conn_t *chain)
 	peal__drain();
 }
 
-/* ---------------------------------------------------------------------------------------------------------- scopes */
+/* --------------------------------------------------------------------------------------- scopes */
 
 static conn_t *scope_end_all(struct peal_scope *scope, enum scope_ending ending)
 {
@@ -335,7 +352,7 @@ int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user
 	}
 	scope->release = release;
 	scope->user = user;
-	scope->unsettled++; /* for this function itself: the scope is not to go while it looks at it */
+	scope->unsettled++; /* one for this function: the scope is not to go before its end */
 	hold_all(scope_end_all(scope, SCOPE_DEFERRED));
 	peal__lock();
 	done = --scope->unsettled == 0;
@@ -357,7 +374,7 @@ size_t peal_scope_size(const struct peal_scope *scope)
 	return size;
 }
 
-/* -------------------------------------------------------------------------------------- senders, modules, signals */
+/* -------------------------------------------------------------------- senders, modules, signals */
 
 /* End all connections of a list; ending one may replace the array that is being looked through. */
 static size_t list_end(list_t *list, conn_t **chain)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two executors: a pool of threads, and a queue with a descriptor for an event loop. Both are first in, first out.
+ * Two executors: a pool of threads, and a queue with a descriptor for an event loop. Both are first
+ * in, first out.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -52,7 +53,7 @@ static bool queue_foreign(const struct queue *queue)
 	return queue->forks != peal__fork_count();
 }
 
-/* ------------------------------------------------------------------------------------------------------------ pool */
+/* ----------------------------------------------------------------------------------------- pool */
 
 struct pool {
 	struct peal_executor executor;
@@ -150,7 +151,7 @@ void peal_pool_free(struct peal_executor *executor)
 	peal__free(pool, pool_size(POOL_THREADS_MAX));
 }
 
-/* ------------------------------------------------------------------------------------------------------------ loop */
+/* ----------------------------------------------------------------------------------------- loop */
 
 struct loop {
 	struct peal_executor executor;
@@ -230,7 +231,10 @@ size_t peal_loop_dispatch(struct peal_executor *executor, size_t max)
 	if (queue_foreign(&loop->queue))
 		return 0;
 	if (max == 0) {
-		/* Those that are there now: jobs that these submit wait for the next turn of the loop. */
+		/*
+		 * Those that are there now: jobs that these submit wait for the next turn of the
+		 * loop.
+		 */
 		pthread_mutex_lock(&loop->queue.lock);
 		for (job = loop->queue.first; job; job = job->next)
 			max++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Seeing and muting: snapshots, the trace hook, counting, mutes. What sends need of it is behind one test: while any
- * of these is on, no frame is below fast_end and sends take the general path.
+ * Seeing and muting: snapshots, the trace hook, counting, mutes. What sends need of it is behind
+ * one test: while any of these is on, no frame is below fast_end and sends take the general path.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -42,7 +42,7 @@ int peal_count_calls(bool on)
 	return code;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- mutes */
+/* ---------------------------------------------------------------------------------------- mutes */
 
 void peal_mute_begin(struct peal_mute *mute)
 {
@@ -79,11 +79,11 @@ bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *s
 	return !mute->receiver || mute->receiver == load_relaxed(&conn->function);
 }
 
-/* ------------------------------------------------------------------------------------------------------- snapshots */
+/* ------------------------------------------------------------------------------------ snapshots */
 
 /*
- * A snapshot is one block: itself, the two tables, the texts. It is filled in two passes over the same code, the first
- * of which only measures; both under one hold of the lock.
+ * A snapshot is one block: itself, the two tables, the texts. It is filled in two passes over the
+ * same code, the first of which only measures; both under one hold of the lock.
  */
 struct filling {
 	struct peal_snapshot *snapshot; /* NULL: measuring */
@@ -256,7 +256,7 @@ void peal_snapshot_free(struct peal_snapshot *snapshot)
 		peal__free(snapshot, ((struct snapshot_block *)snapshot)->size);
 }
 
-/* ------------------------------------------------------------------------------------------------------- the call */
+/* ------------------------------------------------------------------------------------- the call */
 
 struct peal_handle peal_call_handle(const struct peal_call *call)
 {
@@ -265,5 +265,6 @@ struct peal_handle peal_call_handle(const struct peal_call *call)
 
 unsigned peal_call_depth(const struct peal_call *call)
 {
-	return (unsigned)((const struct frame *)call - ((const struct frame *)call)->thread->frames);
+	return (unsigned)((const struct frame *)call -
+			  ((const struct frame *)call)->thread->frames);
 }

@@ -4,34 +4,36 @@
  *
  * Readers and writers
  *
- *   A *send* is a reader: it takes no lock. Everything that changes what is connected is a writer, and holds the one
- *   lock of the library (peal__lock), which is never held while code of the application runs, the allocator excepted.
+ *   A *send* is a reader: it takes no lock. Everything that changes what is connected is a writer,
+ *   and holds the one lock of the library (peal__lock), which is never held while code of the
+ *   application runs, the allocator excepted.
  *
  * What a send walks through
  *
  *   signal -> list (those for any sender) -> array -> connections
  *          -> table -> list (those for one sender) -> array -> connections
  *
- *   An array holds the connections of one list in the order of their serials. It only grows at its end: a send takes
- *   the count when it begins and so does not see what is connected later. Disconnecting replaces the connection's
- *   function by peal__skip, which does nothing; the entry stays until the array is replaced by one without the dead.
+ *   An array holds the connections of one list in the order of their serials. It only grows at its
+ *   end: a send takes the count when it begins and so does not see what is connected later.
+ *   Disconnecting replaces the connection's function by peal__skip, which does nothing; the entry
+ *   stays until the array is replaced by one without the dead.
  *
  * How memory is given back (hazard pointers)
  *
- *   Each thread has a record with a frame for each send that it is in. In its frame a send publishes the table and
- *   the arrays that it walks through, and the connection that it is calling. What was replaced is *retired*; a
- *   retired array or table is freed when no frame names it. A dead connection is freed with the array that held it,
- *   or handed to the older array that still may hold it (array.c). So a receiver that blocks keeps what its own send
- *   walks through, and nothing else.
- *   User data is released earlier: when no frame names the connection itself.
+ *   Each thread has a record with a frame for each send that it is in. In its frame a send
+ *   publishes the table and the arrays that it walks through, and the connection that it is
+ *   calling. What was replaced is *retired*; a retired array or table is freed when no frame names
+ *   it. A dead connection is freed with the array that held it, or handed to the older array that
+ *   still may hold it (array.c). So a receiver that blocks keeps what its own send walks through,
+ *   and nothing else. User data is released earlier: when no frame names the connection itself.
  *
  * Publishing without a fence
  *
- *   A reader stores a hazard and then looks again at what it read. On x86 and ARM a store and a later load may pass
- *   each other, and a fence between them would cost ten times what a send costs. So the writer pays instead:
- *   membarrier(2) makes every running thread pass a fence (peal__barrier). Where it is missing (old kernels, the
- *   thread sanitizer, -Dasymmetric=false), readers and writers use sequentially consistent operations: same code,
- *   other order.
+ *   A reader stores a hazard and then looks again at what it read. On x86 and ARM a store and a
+ *   later load may pass each other, and a fence between them would cost ten times what a send
+ *   costs. So the writer pays instead: membarrier(2) makes every running thread pass a fence
+ *   (peal__barrier). Where it is missing (old kernels, the thread sanitizer, -Dasymmetric=false),
+ *   readers and writers use sequentially consistent operations: same code, other order.
  */
 #ifndef PEAL_DISPATCH_INTERNAL_H
 #define PEAL_DISPATCH_INTERNAL_H
@@ -63,26 +65,28 @@
 #define load_relaxed(pointer_) __atomic_load_n((pointer_), __ATOMIC_RELAXED)
 
 /*
- * The two halves of every hazard: a reader publishes with publish() and looks with look() afterwards; a writer changes
- * with change(), passes peal__barrier(), and looks at the hazards with look(). One of the two sees the other.
+ * The two halves of every hazard: a reader publishes with publish() and looks with look()
+ * afterwards; a writer changes with change(), passes peal__barrier(), and looks at the hazards with
+ * look(). One of the two sees the other.
  *
- * On x86 a volatile access is the same instruction as the acquire load or the release store, and GCC addresses it
- * directly, where it would give the operand of an __atomic builtin a register of its own: a fifth of a send.
+ * On x86 a volatile access is the same instruction as the acquire load or the release store, and
+ * GCC addresses it directly, where it would give the operand of an __atomic builtin a register of
+ * its own: a fifth of a send.
  */
 #if PEAL__ASYMMETRIC && defined(__x86_64__)
-#define publish(pointer_, value_)                                                    \
-	do {                                                                         \
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);                             \
-		*(__typeof__(*(pointer_)) volatile *)(pointer_) = (value_);          \
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);                             \
+#define publish(pointer_, value_)                                           \
+	do {                                                                \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                    \
+		*(__typeof__(*(pointer_)) volatile *)(pointer_) = (value_); \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                    \
 	} while (0)
 #define look(pointer_) (*(__typeof__(*(pointer_)) volatile *)(pointer_))
 #define change(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE)
 #elif PEAL__ASYMMETRIC
-#define publish(pointer_, value_)                                          \
-	do {                                                               \
-		__atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE);  \
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);                   \
+#define publish(pointer_, value_)                                         \
+	do {                                                              \
+		__atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE); \
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);                  \
 	} while (0)
 #define look(pointer_) __atomic_load_n((pointer_), __ATOMIC_ACQUIRE)
 #define change(pointer_, value_) __atomic_store_n((pointer_), (value_), __ATOMIC_RELEASE)
@@ -103,7 +107,7 @@ enum {
 	ARGS_MAX = UINT16_MAX, /* size of an argument struct */
 };
 
-/* ---------------------------------------------------------------------------------------------------- connections */
+/* ---------------------------------------------------------------------------------- connections */
 
 enum conn_state {
 	CONN_FREE = 0,
@@ -153,13 +157,13 @@ struct extra {
 	struct task *task_first;
 };
 
-/* ------------------------------------------------------------------------------------------------ lists and arrays */
+/* ----------------------------------------------------------------------------- lists and arrays */
 
 struct peal__array {
 	uint32_t count; /* entries that sends may see; stored after the entry */
 	uint32_t capacity;
 	uint32_t dead;      /* of them, ended */
-	uint32_t args_size; /* the largest that one of its receivers knows; ARGS_GENERAL: take the general path */
+	uint32_t args_size; /* the largest that a receiver knows; ARGS_GENERAL: general path */
 	uint64_t end;       /* once retired: serials from here on are not in it */
 	array_t *older;     /* arrays of the same list that are not freed yet */
 	array_t *newer;
@@ -194,14 +198,14 @@ static inline list_t *table_find(table_t *table, const void *sender)
 	}
 }
 
-/* --------------------------------------------------------------------------------------------------------- threads */
+/* -------------------------------------------------------------------------------------- threads */
 
 /* One send that a thread is in: what its receivers get, and what it has published. */
 struct frame {
 	struct peal_call call;
-	conn_t *conn;		     /* hazard: being called */
-	array_t *pin[2];	     /* hazards: being walked through */
-	table_t *table;		     /* hazard */
+	conn_t *conn;                /* hazard: being called */
+	array_t *pin[2];             /* hazards: being walked through */
+	table_t *table;              /* hazard */
 	struct collector *collector; /* where the response goes, or NULL */
 	struct thread *thread;
 	unsigned attention; /* somebody waits for a connection that was seen here */
@@ -209,9 +213,9 @@ struct frame {
 };
 
 struct thread {
-	struct frame *top;	/* the first frame that is not in use; written by the owner alone */
-	struct frame *fast_end; /* a send in this frame or above takes the general path: the limit of depth, or
-				   NULL when tracing, counting, muting or without membarrier */
+	struct frame *top;      /* the first frame not in use; written by the owner alone */
+	struct frame *fast_end; /* from this frame on a send takes the general path: the limit of
+				   depth; NULL when tracing, counting, muting, without membarrier */
 	int *errno_address;
 	struct thread *next;
 	bool used;
@@ -239,7 +243,7 @@ extern bool peal__fence_needed __attribute__((visibility("hidden")));
 			__atomic_thread_fence(__ATOMIC_SEQ_CST); \
 	} while (0)
 
-/* ------------------------------------------------------------------------------------------------------- functions */
+/* ------------------------------------------------------------------------------------ functions */
 
 /* thread.c */
 void peal__lock(void);
@@ -249,18 +253,19 @@ void peal__wait(
 void peal__wake(void); /* all that wait; with the lock held */
 struct thread *peal__thread_get(
 	void); /* this thread's record, taken if need be; NULL: out of memory. No lock. */
-void peal__threads_update(void);     /* recompute every fast_end; with the lock held */
-void peal__thread_update_self(void); /* the same for this thread alone; no lock */
-void peal__barrier(void);            /* with the lock held */
+void peal__threads_update(void);             /* recompute every fast_end; with the lock held */
+void peal__thread_update_self(void);         /* the same for this thread alone; no lock */
+void peal__barrier(void);                    /* with the lock held */
 unsigned peal__depth(struct thread *thread); /* frames in use */
-bool peal__inside(void);             /* whether this thread is in a send */
+bool peal__inside(void);                     /* whether this thread is in a send */
 unsigned peal__running(const conn_t *conn,
 		       bool notify);  /* frames that call it; notify: they are to look up after
 							    the call. After a barrier, with the lock held. */
 bool peal__pinned(const void *thing); /* whether a send walks through this array, table or signal */
 void peal__notify_all(const void *signal); /* the threads that send it: look up at the end */
-__attribute__((cold)) void peal__attend(struct frame *frame); /* what a send does whose attention was asked for */
-uint32_t peal__fork_count(void);           /* how many forks this process is away from the first */
+__attribute__((cold)) void peal__attend(
+	struct frame *frame);    /* what a send does whose attention was asked for */
+uint32_t peal__fork_count(void); /* how many forks this process is away from the first */
 
 /* array.c: all with the lock held */
 int peal__array_reserve(list_t *list, uint32_t room); /* 0 or PEAL_ENOMEM */
@@ -362,7 +367,10 @@ void peal__operation_free(struct operation *operation);
 struct peal_results *peal__operation_results(struct operation *operation);
 int peal__operation_start(struct operation *operation, conn_t *conn, peal_function *function,
 			  const struct peal_call *call, const void *args, size_t args_size);
-/* Wait for all, add their answers to results and free it. Returns the first error; 0 when all are to be called. */
+/*
+ * Wait for all, add their answers to results and free it. Returns the first error; 0 when all are
+ * to be called.
+ */
 int peal__operation_wait(struct operation *operation, enum peal_send_mode mode,
 			 struct peal_results *results, struct peal_error *error);
 /* The sender has done its part with code: the last task to end calls done and frees it. */

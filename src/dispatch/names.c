@@ -17,7 +17,10 @@ struct name {
 
 static struct name *names;
 
-/* One point with something on both sides, as Django's "app_label.ModelName"; the group may have points itself. */
+/*
+ * One point with something on both sides, as Django's "app_label.ModelName"; the group may have
+ * points itself.
+ */
 bool peal__name_valid(const char *name)
 {
 	const char *point = strrchr(name, '.');

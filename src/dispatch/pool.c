@@ -2,9 +2,10 @@
 /*
  * Connections as memory, and the index by which they are found.
  *
- * Connections come from slabs, which are kept for use again: the slot number in a handle always leads to a connection,
- * and its serial tells whether it is still the same one. The index is an open-addressed table of slot numbers, from
- * the identity (uid or function and user; sender; signal) to the connection; only writers read it.
+ * Connections come from slabs, which are kept for use again: the slot number in a handle always
+ * leads to a connection, and its serial tells whether it is still the same one. The index is an
+ * open-addressed table of slot numbers, from the identity (uid or function and user; sender;
+ * signal) to the connection; only writers read it.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -25,7 +26,7 @@ static uint32_t *index_slots; /* slot + 1; 0 is empty */
 static uint32_t index_size;   /* a power of two, or 0 */
 static uint32_t index_used;
 
-/* ---------------------------------------------------------------------------------------------------------- memory */
+/* --------------------------------------------------------------------------------------- memory */
 
 static bool slab_add(void)
 {
@@ -138,7 +139,7 @@ void peal__pool_trim(void)
 	index_size = index_used = 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- index */
+/* ---------------------------------------------------------------------------------------- index */
 
 struct identity peal__identity_of(const conn_t *conn)
 {

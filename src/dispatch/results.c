@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The answers of a send. Room for all is made before the first receiver is called, so that a receiver that has run is
- * never missing; texts are kept in chunks that hang on the results.
+ * The answers of a send. Room for all is made before the first receiver is called, so that a
+ * receiver that has run is never missing; texts are kept in chunks that hang on the results.
  */
 #include "internal.h"
 #include "alloc.h"
 
 #include <string.h>
 
-enum { CHUNK_MIN = 1000 };
+enum {
+	CHUNK_MIN = 1000
+};
 
 struct chunk {
 	struct chunk *next;

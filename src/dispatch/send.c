@@ -2,13 +2,16 @@
 /*
  * Sending.
  *
- * peal_send() is the fast path: one list of receivers, nothing unusual. All else, and a thread's first send, takes the
- * general path below it, which is the same in plainer words: two lists merged by serial, levels of priority, mutes,
- * tracing, counting, collecting, asynchronous receivers, argument structs of another size.
+ * peal_send() is the fast path: one list of receivers, nothing unusual. All else, and a thread's
+ * first send, takes the general path below it, which is the same in plainer words: two lists merged
+ * by serial, levels of priority, mutes, tracing, counting, collecting, asynchronous receivers,
+ * argument structs of another size.
  *
  * The rules of both (internal.h says why):
- *   - publish the frame, then what is walked through, and look again whether it is still the one in place;
- *   - publish a connection, then see whether attention was asked for, then load its function and call it;
+ *   - publish the frame, then what is walked through, and look again whether it is still the one in
+ *   place;
+ *   - publish a connection, then see whether attention was asked for, then load its function and
+ *   call it;
  *   - at the end take the frame back, and look for attention once more.
  */
 #include "internal.h"
@@ -20,9 +23,9 @@
 #include <time.h>
 
 /*
- * The true type of a receiver is int (struct peal_call *, const struct NAME_args *). It is called through this one:
- * all pointers to structs and to void are passed alike wherever dlsym() works. docs/decisions/ has the measurement of
- * the alternative, one more indirect call for each receiver.
+ * The true type of a receiver is int (struct peal_call *, const struct NAME_args *). It is called
+ * through this one: all pointers to structs and to void are passed alike wherever dlsym() works.
+ * docs/decisions/ has the measurement of the alternative, one more indirect call for each receiver.
  */
 typedef int receiver_fn(struct peal_call *call, const void *args);
 
@@ -30,7 +33,8 @@ static int send_general(struct peal_signal *signal, const void *sender, const vo
 			size_t args_size, enum peal_send_mode mode, struct peal_results *results,
 			struct peal_error *error);
 
-static inline struct frame *enter(struct thread *thread, struct peal_signal *signal, const void *sender)
+static inline struct frame *enter(struct thread *thread, struct peal_signal *signal,
+				  const void *sender)
 {
 	struct frame *frame = thread->top;
 
@@ -42,10 +46,11 @@ static inline struct frame *enter(struct thread *thread, struct peal_signal *sig
 }
 
 /*
- * The frame goes on naming the connection that was called last. That is no harm: only frames below top count, and the
- * next send in it names another one before it calls anything.
+ * The frame goes on naming the connection that was called last. That is no harm: only frames below
+ * top count, and the next send in it names another one before it calls anything.
  *
- * The thread is handed down, not read from the frame: the next send's first load waits for the address of this store.
+ * The thread is handed down, not read from the frame: the next send's first load waits for the
+ * address of this store.
  */
 static inline void leave(struct thread *thread, struct frame *frame)
 {
@@ -55,8 +60,8 @@ static inline void leave(struct thread *thread, struct frame *frame)
 }
 
 /*
- * However the receivers are left: by return, by a C++ exception, by pthread_cancel. (The guard is the frame alone: a
- * struct would live on the stack, and cost a sixth of a send.)
+ * However the receivers are left: by return, by a C++ exception, by pthread_cancel. (The guard is
+ * the frame alone: a struct would live on the stack, and cost a sixth of a send.)
  */
 static inline void leave_guarded(struct frame **guard)
 {
@@ -69,7 +74,7 @@ static inline void leave_guarded(struct frame **guard)
 		*address = frame->saved_errno;
 }
 
-/* ------------------------------------------------------------------------------------------------------- fast path */
+/* ------------------------------------------------------------------------------------ fast path */
 
 static inline int call_now(struct frame *frame, conn_t *conn, const void *args)
 {
@@ -77,7 +82,8 @@ static inline int call_now(struct frame *frame, conn_t *conn, const void *args)
 	return ((receiver_fn *)look(&conn->function))(&frame->call, args);
 }
 
-__attribute__((noinline, cold)) static int attend_and_call(struct frame *frame, conn_t *conn, const void *args)
+__attribute__((noinline, cold)) static int attend_and_call(struct frame *frame, conn_t *conn,
+							   const void *args)
 {
 	peal__attend(frame);
 	return call_now(frame, conn, args);
@@ -92,8 +98,8 @@ static inline int call(struct frame *frame, conn_t *conn, const void *args)
 }
 
 /*
- * Call the receivers of one array: functions of their own, so that what comes before them needs no register saved, and
- * the loop has all of them. The commonest case, one receiver, needs hardly any.
+ * Call the receivers of one array: functions of their own, so that what comes before them needs no
+ * register saved, and the loop has all of them. The commonest case, one receiver, needs hardly any.
  */
 __attribute__((noinline)) static int call_one(struct frame *frame, conn_t *conn, const void *args)
 {
@@ -102,7 +108,8 @@ __attribute__((noinline)) static int call_one(struct frame *frame, conn_t *conn,
 	return call(frame, conn, args);
 }
 
-__attribute__((noinline)) static int call_each(struct frame *frame, array_t *array, uint32_t count, const void *args)
+__attribute__((noinline)) static int call_each(struct frame *frame, array_t *array, uint32_t count,
+					       const void *args)
 {
 	struct frame *guard PEAL__UNUSED PEAL_CLEANUP(leave_guarded) = frame;
 	conn_t **entry = array->entry;
@@ -117,11 +124,11 @@ __attribute__((noinline)) static int call_each(struct frame *frame, array_t *arr
 }
 
 /*
- * The one list that a send from this sender walks through, of a signal with a table; NULL when there are two, or
- * levels. The table is published for as long as the list is looked at.
+ * The one list that a send from this sender walks through, of a signal with a table; NULL when
+ * there are two, or levels. The table is published for as long as the list is looked at.
  */
-static inline list_t *simple_list(struct frame *frame, struct peal_signal *signal, const void *sender,
-				  table_t *table)
+static inline list_t *simple_list(struct frame *frame, struct peal_signal *signal,
+				  const void *sender, table_t *table)
 {
 	list_t *special;
 
@@ -134,8 +141,9 @@ static inline list_t *simple_list(struct frame *frame, struct peal_signal *signa
 	return look(&signal->any.array) ? NULL : special;
 }
 
-__attribute__((noinline, cold)) static int send_unusual(struct peal_signal *signal, const void *sender,
-						  const void *args, size_t args_size)
+__attribute__((noinline, cold)) static int send_unusual(struct peal_signal *signal,
+							const void *sender, const void *args,
+							size_t args_size)
 {
 	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
 }
@@ -163,8 +171,8 @@ int peal_send(struct peal_signal *signal, const void *sender, const void *args, 
 			if (table)
 				frame->table = NULL; /* a receiver that blocks is not to keep it */
 			count = load_acquire(&array->count);
-			return count == 1 ? call_one(frame, array->entry[0], args) :
-					    call_each(frame, array, count, args);
+			return count == 1 ? call_one(frame, array->entry[0], args)
+					  : call_each(frame, array, count, args);
 		}
 	}
 	leave(thread, frame);
@@ -184,7 +192,7 @@ int peal_send_with(struct peal_signal *signal, const void *sender, const void *a
 	return send_general(signal, sender, args, args_size, mode, results, error);
 }
 
-/* ---------------------------------------------------------------------------------------------------- general path */
+/* --------------------------------------------------------------------------------- general path */
 
 static void leave_general(struct frame **guard)
 {
@@ -206,7 +214,7 @@ struct sending {
 	const void *sender;
 	const void *args;
 	size_t args_size;
-	void *longer; /* args with zeroes behind them, for receivers that know more of them; or NULL */
+	void *longer; /* args and zeroes, for receivers that know more members; or NULL */
 	size_t longer_size;
 	enum peal_send_mode mode;
 	struct peal_results *results;
@@ -260,7 +268,10 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 	send->thread->tracing = false;
 }
 
-/* Whether one of this thread's mutes covers the connection; all that do have kept a call from happening. */
+/*
+ * Whether one of this thread's mutes covers the connection; all that do have kept a call from
+ * happening.
+ */
 static bool muted(const struct sending *send, const conn_t *conn)
 {
 	bool found = false;
@@ -276,7 +287,10 @@ static bool muted(const struct sending *send, const conn_t *conn)
 	return found;
 }
 
-/* The arguments for a receiver that may know more members than the sender sent. NULL: out of memory. */
+/*
+ * The arguments for a receiver that may know more members than the sender sent. NULL: out of
+ * memory.
+ */
 static const void *args_for(struct sending *send, const conn_t *conn)
 {
 	if (conn->args_size <= send->args_size)
@@ -294,7 +308,10 @@ static const void *args_for(struct sending *send, const conn_t *conn)
 	return send->longer;
 }
 
-/* The details of a receiver's error, where somebody wants them: the first one's to error, each one's to the results. */
+/*
+ * The details of a receiver's error, where somebody wants them: the first one's to error, each
+ * one's to the results.
+ */
 static void report(const struct sending *send, const char *site, int code,
 		   struct peal_error *detail)
 {
@@ -473,7 +490,10 @@ static int walk(struct sending *send, enum pass pass)
 	return code;
 }
 
-/* How many receivers there may be, for the room in the results. An upper bound: only more, never fewer, are seen. */
+/*
+ * How many receivers there may be, for the room in the results. An upper bound: only more, never
+ * fewer, are seen.
+ */
 static size_t count_at_most(const struct sending *send)
 {
 	size_t count = 0;
@@ -511,8 +531,8 @@ static int walk_asynchronous(struct sending *send)
 	if (code)
 		return peal_error_set(
 			send->error, code,
-			"%s has asynchronous receivers whose executor is the thread that sends: waiting "
-			"for them would never end; use PEAL_ASEND",
+			"%s has asynchronous receivers whose executor is the thread that sends: "
+			"waiting for them would never end; use PEAL_ASEND",
 			send->signal->name);
 	send->operation = peal__operation_new();
 	if (!send->operation)
@@ -523,7 +543,10 @@ static int walk_asynchronous(struct sending *send)
 	return code ? code : waited;
 }
 
-/* "post_save -> a.c:3:save_profile -> post_save -> ..." of all sends that this thread is in; the middle left out. */
+/*
+ * "post_save -> a.c:3:save_profile -> post_save -> ..." of all sends that this thread is in; the
+ * middle left out.
+ */
 static int too_deep(struct thread *thread, struct peal_signal *signal, struct peal_error *error)
 {
 	char chain[PEAL_ERROR_MESSAGE_MAX - 80];
@@ -545,8 +568,8 @@ static int too_deep(struct thread *thread, struct peal_signal *signal, struct pe
 		used += (size_t)snprintf(chain + used, sizeof(chain) - used, "%s -> %s -> ",
 					 frame->call.signal->name, name);
 	}
-	peal__log(PEAL_LOG_ERROR, "peal.dispatch", "%u sends are inside each other: %s%s",
-		  depth, chain, signal->name);
+	peal__log(PEAL_LOG_ERROR, "peal.dispatch", "%u sends are inside each other: %s%s", depth,
+		  chain, signal->name);
 	return peal_error_set(
 		error, PEAL_EDEPTH,
 		"%u sends are inside each other, which looks like a loop: %s%s; end it, or see "

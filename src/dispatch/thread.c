@@ -2,9 +2,10 @@
 /*
  * Threads: their records, the one lock, waiting for a receiver to return, and fork.
  *
- * A thread gets its record at its first send and gives it back when it ends. Records are never freed, only used
- * again, so that a writer may look at all of them at any time. Where no thread other than the caller has a record,
- * there is nobody to pass a barrier, and membarrier(2) is not called.
+ * A thread gets its record at its first send and gives it back when it ends. Records are never
+ * freed, only used again, so that a writer may look at all of them at any time. Where no thread
+ * other than the caller has a record, there is nobody to pass a barrier, and membarrier(2) is not
+ * called.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -31,7 +32,7 @@ static unsigned depth_limit = DEPTH_MAX;
 bool peal__fence_needed; /* membarrier(2) is not to be had: readers pass a fence of their own */
 static uint32_t forks;
 
-/* ------------------------------------------------------------------------------------------------------- the lock */
+/* ------------------------------------------------------------------------------------- the lock */
 
 static void membarrier_register(void)
 {
@@ -53,7 +54,10 @@ static void after_fork_in_parent(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The child has one thread, the one that forked: the records of all others are free, and nothing runs in them. */
+/*
+ * The child has one thread, the one that forked: the records of all others are free, and nothing
+ * runs in them.
+ */
 static void after_fork_in_child(void)
 {
 	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
@@ -122,7 +126,7 @@ uint32_t peal__fork_count(void)
 	return load_relaxed(&forks);
 }
 
-/* ----------------------------------------------------------------------------------------------------- the records */
+/* ---------------------------------------------------------------------------------- the records */
 
 static void update(struct thread *thread)
 {
@@ -218,11 +222,12 @@ int peal_set_depth_limit(unsigned limit)
 	return PEAL_OK;
 }
 
-/* --------------------------------------------------------------------------------------------- looking at hazards */
+/* --------------------------------------------------------------------------- looking at hazards */
 
 /*
- * A record is counted in threads_used, under the lock, before its thread's first send: a writer that finds nobody
- * but itself has the lock after that thread had not yet begun, and before it can begin.
+ * A record is counted in threads_used, under the lock, before its thread's first send: a writer
+ * that finds nobody but itself has the lock after that thread had not yet begun, and before it can
+ * begin.
  */
 void peal__barrier(void)
 {
@@ -252,8 +257,10 @@ static bool calling(struct frame *frame, const conn_t *conn, bool notify)
 		return false;
 	if (!notify)
 		return true;
-	/* The send looks at attention after it has put another connection in its frame, or has left it: so either it
-	   sees this, or the frame does not name the connection any more. */
+	/*
+	 * The send looks at attention after it has put another connection in its frame, or has
+	 * left it: so either it sees this, or the frame does not name the connection any more.
+	 */
 	change(&frame->attention, 1u);
 	peal__barrier();
 	return calls(frame, conn);
@@ -302,8 +309,9 @@ void peal__notify_all(const void *signal)
 }
 
 /*
- * Called by a send that has found its attention set, between two receivers or at its end: a connection that was seen
- * in its frame may be free now. Wake those who wait, and call the releases that are due.
+ * Called by a send that has found its attention set, between two receivers or at its end: a
+ * connection that was seen in its frame may be free now. Wake those who wait, and call the releases
+ * that are due.
  */
 void peal__attend(struct frame *frame)
 {
