@@ -50,9 +50,9 @@ struct peal_db;
  */
 
 struct PEAL_NAMED_ONLY peal_db_options {
-	const char *alias;	  /* NULL: "default". Copied. */
+	const char *alias;        /* NULL: "default". Copied. */
 	uint32_t busy_timeout_ms; /* how long to wait for another writer; 0: 10 seconds */
-	bool read_only;		  /* the file must exist, and nothing may be written */
+	bool read_only;           /* the file must exist, and nothing may be written */
 };
 
 /*
@@ -61,8 +61,10 @@ struct PEAL_NAMED_ONLY peal_db_options {
  * Returns 0; PEAL_EINVAL (a URL that no driver understands: the message says which ones there are), PEAL_EBUSY (the
  * alias is taken), PEAL_ECONNECTION, PEAL_ENOMEM, PEAL_ENOTSUP (a driver that this build does not have).
  */
-PEAL_API PEAL_MUST_CHECK int peal_db_open(const char *url, struct peal_db **ret_db, struct peal_error *error);
-PEAL_API PEAL_MUST_CHECK int peal_db_open_with(const char *url, const struct peal_db_options *options,
+PEAL_API PEAL_MUST_CHECK int peal_db_open(const char *url, struct peal_db **ret_db,
+					  struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_db_open_with(const char *url,
+					       const struct peal_db_options *options,
 					       struct peal_db **ret_db, struct peal_error *error);
 
 /*
@@ -103,16 +105,18 @@ PEAL_API const char *peal_db_vendor(const struct peal_db *db);
  * ends, and that block then rolls back and returns PEAL_ETRANSACTION if RESULT was 0.
  */
 #define PEAL_ATOMIC(result_, error_) PEAL_ATOMIC_WITH(result_, error_, .database = NULL)
-#define PEAL_ATOMIC_WITH(result_, error_, ...)                                                                     \
-	for (struct peal_atomic PEAL__JOIN(peal_atomic_, __LINE__) PEAL_CLEANUP(peal_atomic_abandon) =             \
-		     peal_atomic_open(&(const struct peal_atomic_options){ __VA_ARGS__ }, &(result_), (error_));   \
+#define PEAL_ATOMIC_WITH(result_, error_, ...)                                                    \
+	for (struct peal_atomic PEAL__JOIN(peal_atomic_, __LINE__)                                \
+		     PEAL_CLEANUP(peal_atomic_abandon) =                                          \
+			     peal_atomic_open(&(const struct peal_atomic_options){ __VA_ARGS__ }, \
+					      &(result_), (error_));                              \
 	     peal_atomic_next(&PEAL__JOIN(peal_atomic_, __LINE__));)
 
 struct PEAL_NAMED_ONLY peal_atomic_options {
-	const char *database;  /* the database; NULL: "default" */
-	bool durable;	    /* refuse to be nested: when the block ends without error the data are committed */
-	bool no_savepoint;  /* nested: an error in this block breaks the block around it */
-	bool read_only;	    /* outermost: do not take the write lock (SQLite: BEGIN DEFERRED) */
+	const char *database; /* the database; NULL: "default" */
+	bool durable; /* refuse to be nested: when the block ends without error the data are committed */
+	bool no_savepoint; /* nested: an error in this block breaks the block around it */
+	bool read_only;    /* outermost: do not take the write lock (SQLite: BEGIN DEFERRED) */
 };
 
 /* A block under way; its members are the library's. */
@@ -132,7 +136,8 @@ struct peal_atomic {
  * result is 0 but the block was broken and has been rolled back; the error of a failed COMMIT (it is rolled back
  * then); or the error of a callback of peal_on_commit() (the data are committed then).
  */
-PEAL_API PEAL_MUST_CHECK int peal_atomic_enter(struct peal_atomic *atomic, const struct peal_atomic_options *options,
+PEAL_API PEAL_MUST_CHECK int peal_atomic_enter(struct peal_atomic *atomic,
+					       const struct peal_atomic_options *options,
 					       struct peal_error *error);
 PEAL_API int peal_atomic_leave(struct peal_atomic *atomic, int result, struct peal_error *error);
 
@@ -158,7 +163,7 @@ PEAL_API PEAL_MUST_CHECK int peal_set_rollback(const char *database, bool rollba
  * when registering fails.
  * Returns 0, PEAL_ENOMEM, PEAL_ETRANSACTION (the transaction is broken), or what a callback called now returned.
  */
-#define PEAL_ON_COMMIT(error_, ...)                                                                                \
+#define PEAL_ON_COMMIT(error_, ...) \
 	peal_on_commit(&(const struct peal_on_commit){ .callback = __VA_ARGS__ }, (error_))
 
 typedef int peal_on_commit_fn(void *user, struct peal_error *error);
@@ -189,13 +194,14 @@ struct peal_params {
 	size_t count;
 };
 
-#define PEAL_PARAMS(...)                                                                                           \
-	(&(const struct peal_params){ (const struct peal_value[]){ __VA_ARGS__ },                                  \
-				      sizeof((const struct peal_value[]){ __VA_ARGS__ }) /                         \
+#define PEAL_PARAMS(...)                                                                   \
+	(&(const struct peal_params){ (const struct peal_value[]){ __VA_ARGS__ },          \
+				      sizeof((const struct peal_value[]){ __VA_ARGS__ }) / \
 					      sizeof(struct peal_value) })
 
-PEAL_API PEAL_MUST_CHECK int peal_db_exec(const char *database, const char *sql, const struct peal_params *params,
-					  int64_t *ret_changes, struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_db_exec(const char *database, const char *sql,
+					  const struct peal_params *params, int64_t *ret_changes,
+					  struct peal_error *error);
 
 /*
  * Read rows. The cursor keeps a statement of this thread's connection until it is freed; read it to its end or free
@@ -204,9 +210,12 @@ PEAL_API PEAL_MUST_CHECK int peal_db_exec(const char *database, const char *sql,
  */
 struct peal_cursor;
 
-PEAL_API PEAL_MUST_CHECK int peal_db_query(const char *database, const char *sql, const struct peal_params *params,
-					   struct peal_cursor **ret_cursor, struct peal_error *error);
-PEAL_API PEAL_MUST_CHECK int peal_cursor_next(struct peal_cursor *cursor, const struct peal_value **ret_values,
+PEAL_API PEAL_MUST_CHECK int peal_db_query(const char *database, const char *sql,
+					   const struct peal_params *params,
+					   struct peal_cursor **ret_cursor,
+					   struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_cursor_next(struct peal_cursor *cursor,
+					      const struct peal_value **ret_values,
 					      struct peal_error *error);
 PEAL_API size_t peal_cursor_width(const struct peal_cursor *cursor);
 PEAL_API void peal_cursor_free(struct peal_cursor *cursor);
@@ -215,12 +224,17 @@ PEAL_API void peal_cursor_free(struct peal_cursor *cursor);
  * Signals
  */
 
+/* A signal of this library, visible outside it. */
+#define PEAL__SIGNAL_EXPORT(name_)                \
+	PEAL_API extern struct peal_signal name_; \
+	PEAL_SIGNAL_DECLARE(name_)
+
 /* A connection was opened, in the thread that will use it. Sender: the peal_db. (Django: connection_created.) */
 struct PEAL_NAMED_ONLY peal_connection_created_args {
 	struct peal_db *db;
 	const char *database;
 };
-PEAL_SIGNAL_DECLARE(peal_connection_created);
+PEAL__SIGNAL_EXPORT(peal_connection_created);
 
 PEAL_END_DECLS
 

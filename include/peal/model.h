@@ -71,11 +71,11 @@ struct peal_model;
  */
 struct peal_instance {
 	const struct peal_model *model; /* NULL: not begun, or ended */
-	struct peal_db *db;		/* where it was loaded from or saved to; NULL: neither */
+	struct peal_db *db;             /* where it was loaded from or saved to; NULL: neither */
 	uint32_t flags;
 	uint32_t reserved;
-	void *owned;	      /* copies made by peal_set_text() and its like */
-	void *internal;	      /* what it was when loaded, if the model keeps that */
+	void *owned;          /* copies made by peal_set_text() and its like */
+	void *internal;       /* what it was when loaded, if the model keeps that */
 	uint64_t deferred[2]; /* fields that were not loaded, one bit each */
 };
 
@@ -89,18 +89,18 @@ struct peal_bytes {
  */
 
 enum peal_field_kind {
-	PEAL_FIELD_ID = 1,	  /* primary key, given by the database */
+	PEAL_FIELD_ID = 1, /* primary key, given by the database */
 	PEAL_FIELD_INTEGER = 2,
 	PEAL_FIELD_BOOLEAN = 3,
 	PEAL_FIELD_FLOAT = 4,
-	PEAL_FIELD_CHAR = 5,	  /* text of a largest length, in characters */
+	PEAL_FIELD_CHAR = 5,      /* text of a largest length, in characters */
 	PEAL_FIELD_LONG_TEXT = 6, /* (Django: TextField) */
 	PEAL_FIELD_SLUG = 7,
 	PEAL_FIELD_EMAIL = 8,
 	PEAL_FIELD_URL = 9,
-	PEAL_FIELD_FILE = 10,	  /* a path below the application's media directory */
+	PEAL_FIELD_FILE = 10, /* a path below the application's media directory */
 	PEAL_FIELD_IMAGE = 11,
-	PEAL_FIELD_BLOB = 12,	  /* bytes (Django: BinaryField) */
+	PEAL_FIELD_BLOB = 12,     /* bytes (Django: BinaryField) */
 	PEAL_FIELD_DATETIME = 13, /* microseconds since 1970-01-01T00:00:00Z */
 	PEAL_FIELD_FOREIGN_KEY = 14,
 	PEAL_FIELD_ONE_TO_ONE = 15,
@@ -108,9 +108,9 @@ enum peal_field_kind {
 
 /* What happens to a row when the row that it refers to is deleted. */
 enum peal_on_delete {
-	PEAL_CASCADE = 1,    /* it is deleted too */
-	PEAL_PROTECT = 2,    /* PEAL_EPROTECTED */
-	PEAL_RESTRICT = 3,   /* PEAL_ERESTRICTED, unless it is deleted anyway */
+	PEAL_CASCADE = 1,  /* it is deleted too */
+	PEAL_PROTECT = 2,  /* PEAL_EPROTECTED */
+	PEAL_RESTRICT = 3, /* PEAL_ERESTRICTED, unless it is deleted anyway */
 	PEAL_SET_NULL = 4,
 	PEAL_SET_DEFAULT = 5,
 	PEAL_SET_VALUE = 6,  /* .set_value (Django: SET) */
@@ -121,30 +121,30 @@ enum peal_on_delete {
  * A field. Made by the macros below; the members after the line are options, whose zero is the default.
  */
 struct PEAL_NAMED_ONLY peal_field {
-	const char *name;	      /* of the member; of a relation without its "_id" */
+	const char *name; /* of the member; of a relation without its "_id" */
 	uint32_t offset;
-	uint16_t kind;		      /* enum peal_field_kind */
-	uint16_t storage;	      /* enum peal__storage */
-	const struct peal_model *to;  /* of a relation */
-	uint32_t object;	      /* of a relation: offset of the pointer to the related row, plus 1 */
-	uint32_t on_delete;	      /* of a relation: enum peal_on_delete */
+	uint16_t kind;               /* enum peal_field_kind */
+	uint16_t storage;            /* enum peal__storage */
+	const struct peal_model *to; /* of a relation */
+	uint32_t object;    /* of a relation: offset of the pointer to the related row, plus 1 */
+	uint32_t on_delete; /* of a relation: enum peal_on_delete */
 	/* ---- */
-	uint32_t has;		      /* PEAL_HAS(struct, member): false is null */
+	uint32_t has; /* PEAL_HAS(struct, member): false is null */
 	uint32_t max_length;
-	bool null;		      /* the column may be null */
-	bool blank;		      /* validation: may be empty */
+	bool null;  /* the column may be null */
+	bool blank; /* validation: may be empty */
 	bool primary_key;
 	bool unique;
-	bool index;		      /* relations always have one */
-	bool auto_now;		      /* date-time: set at every save */
-	bool auto_now_add;	      /* date-time: set at the first one */
-	bool no_constraint;	      /* relation: the database does not check it (Django: db_constraint=False) */
-	struct peal_value initial;    /* PEAL_INITIAL_INT(5) and so on (Django: default) */
+	bool index;        /* relations always have one */
+	bool auto_now;     /* date-time: set at every save */
+	bool auto_now_add; /* date-time: set at the first one */
+	bool no_constraint; /* relation: the database does not check it (Django: db_constraint=False) */
+	struct peal_value initial; /* PEAL_INITIAL_INT(5) and so on (Django: default) */
 	struct peal_value (*initial_fn)(void);
-	struct peal_value set_value;  /* for PEAL_SET_VALUE */
-	const char *column;	      /* name in the database; NULL: the member's */
-	const char *related_name;     /* relation: the name of the other side */
-	const char *upload_to;	      /* file: directory below the media directory */
+	struct peal_value set_value; /* for PEAL_SET_VALUE */
+	const char *column;          /* name in the database; NULL: the member's */
+	const char *related_name;    /* relation: the name of the other side */
+	const char *upload_to;       /* file: directory below the media directory */
 	const char *verbose_name;
 	const char *help_text;
 	uint32_t reserved;
@@ -167,15 +167,22 @@ struct PEAL_NAMED_ONLY peal_field {
 #define PEAL_INTEGER(struct_, ...) PEAL__FIELD(PEAL_FIELD_INTEGER, PEAL__INT, struct_, __VA_ARGS__)
 #define PEAL_BOOLEAN(struct_, ...) PEAL__FIELD(PEAL_FIELD_BOOLEAN, PEAL__BOOL, struct_, __VA_ARGS__)
 #define PEAL_FLOAT(struct_, ...) PEAL__FIELD(PEAL_FIELD_FLOAT, PEAL__REAL, struct_, __VA_ARGS__)
-#define PEAL_CHAR(struct_, ...) PEAL__FIELD(PEAL_FIELD_CHAR, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
-#define PEAL_LONG_TEXT(struct_, ...) PEAL__FIELD(PEAL_FIELD_LONG_TEXT, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
-#define PEAL_SLUG(struct_, ...) PEAL__FIELD(PEAL_FIELD_SLUG, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
-#define PEAL_EMAIL(struct_, ...) PEAL__FIELD(PEAL_FIELD_EMAIL, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_CHAR(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_CHAR, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_LONG_TEXT(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_LONG_TEXT, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_SLUG(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_SLUG, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_EMAIL(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_EMAIL, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
 #define PEAL_URL(struct_, ...) PEAL__FIELD(PEAL_FIELD_URL, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
-#define PEAL_FILE(struct_, ...) PEAL__FIELD(PEAL_FIELD_FILE, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
-#define PEAL_IMAGE(struct_, ...) PEAL__FIELD(PEAL_FIELD_IMAGE, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_FILE(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_FILE, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
+#define PEAL_IMAGE(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_IMAGE, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
 #define PEAL_BLOB(struct_, ...) PEAL__FIELD(PEAL_FIELD_BLOB, PEAL__BLOB, struct_, __VA_ARGS__)
-#define PEAL_DATETIME(struct_, ...) PEAL__FIELD(PEAL_FIELD_DATETIME, PEAL__DATETIME, struct_, __VA_ARGS__)
+#define PEAL_DATETIME(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_DATETIME, PEAL__DATETIME, struct_, __VA_ARGS__)
 
 /*
  * PEAL_FOREIGN_KEY(struct article, author, user_model, PEAL_CASCADE[, .related_name = "articles", ...])
@@ -188,19 +195,32 @@ struct PEAL_NAMED_ONLY peal_field {
  *
  * At a save an attached row must have a key, and gives it to a key member that is still null.
  */
-#define PEAL_FOREIGN_KEY(struct_, member_, model_, ...)                                                            \
+#define PEAL_FOREIGN_KEY(struct_, member_, model_, ...) \
 	PEAL__RELATION(PEAL_FIELD_FOREIGN_KEY, struct_, member_, model_, __VA_ARGS__)
-#define PEAL_ONE_TO_ONE(struct_, member_, model_, ...)                                                             \
+#define PEAL_ONE_TO_ONE(struct_, member_, model_, ...) \
 	PEAL__RELATION(PEAL_FIELD_ONE_TO_ONE, struct_, member_, model_, __VA_ARGS__)
 
 /* The bool member that says whether the column has a value. */
-#define PEAL_HAS(struct_, member_) _Generic(((struct_ *)0)->member_, bool: offsetof(struct_, member_) + 1)
+#define PEAL_HAS(struct_, member_) \
+	_Generic(((struct_ *)0)->member_, bool : offsetof(struct_, member_) + 1)
 
 /* Values for .initial and .set_value. */
-#define PEAL_INITIAL_INT(value_) { .kind = PEAL_VALUE_INT, .as = { .integer = (value_) } }
-#define PEAL_INITIAL_BOOL(value_) { .kind = PEAL_VALUE_BOOL, .as = { .boolean = (value_) } }
-#define PEAL_INITIAL_REAL(value_) { .kind = PEAL_VALUE_REAL, .as = { .real = (value_) } }
-#define PEAL_INITIAL_TEXT(value_) { .kind = PEAL_VALUE_TEXT, .as = { .text = { "" value_, sizeof(value_) - 1 } } }
+#define PEAL_INITIAL_INT(value_)                                     \
+	{                                                            \
+		.kind = PEAL_VALUE_INT, .as = {.integer = (value_) } \
+	}
+#define PEAL_INITIAL_BOOL(value_)                                     \
+	{                                                             \
+		.kind = PEAL_VALUE_BOOL, .as = {.boolean = (value_) } \
+	}
+#define PEAL_INITIAL_REAL(value_)                                  \
+	{                                                          \
+		.kind = PEAL_VALUE_REAL, .as = {.real = (value_) } \
+	}
+#define PEAL_INITIAL_TEXT(value_)                                                           \
+	{                                                                                   \
+		.kind = PEAL_VALUE_TEXT, .as = {.text = { "" value_, sizeof(value_) - 1 } } \
+	}
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Models
@@ -211,17 +231,21 @@ struct peal_field_list {
 	size_t count;
 };
 
-#define PEAL_FIELDS(array_) { (array_), PEAL_COUNTOF(array_) }
+#define PEAL_FIELDS(array_)                    \
+	{                                      \
+		(array_), PEAL_COUNTOF(array_) \
+	}
 
 struct PEAL_NAMED_ONLY peal_model {
-	size_t size;	  /* of the struct */
-	size_t offset;	  /* of its member instance */
+	size_t size;   /* of the struct */
+	size_t offset; /* of its member instance */
 	struct peal__model_state **state;
 	/* ---- */
-	const char *app;  /* "school" */
-	const char *name; /* "Student"; with the app it is the name of the sender, "school.Student" */
+	const char *app; /* "school" */
+	const char
+		*name; /* "Student"; with the app it is the name of the sender, "school.Student" */
 	struct peal_field_list fields;
-	const char *table;	  /* NULL: "school_student" */
+	const char *table;        /* NULL: "school_student" */
 	const char *verbose_name; /* NULL: the name in small letters */
 };
 
@@ -235,45 +259,47 @@ struct PEAL_NAMED_ONLY peal_model {
  *	student_model_create(&s, values, &error)        peal_create()
  *	student_model_get(&s, conditions, &error)       peal_get()
  */
-#define PEAL_MODEL_DECLARE(model_, struct_)                                                                        \
-	typedef struct_ model_##_row;                                                                              \
-	extern const struct peal_model model_;                                                                     \
-	PEAL__UNUSED static inline struct_ *model_##_from(struct peal_instance *instance)                          \
-	{                                                                                                          \
-		return instance && instance->model == &model_ ?                                                    \
-			       (struct_ *)(void *)((char *)instance - offsetof(struct_, instance)) :               \
-			       NULL;                                                                               \
-	}                                                                                                          \
-	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_init(                                              \
-		struct_ *row, const struct peal_named_list *values, struct peal_error *error)                      \
-	{                                                                                                          \
-		return peal_init(&model_, &row->instance, values, error);                                          \
-	}                                                                                                          \
-	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_create(                                            \
-		struct_ *row, const struct peal_named_list *values, struct peal_error *error)                      \
-	{                                                                                                          \
-		return peal_create(&model_, &row->instance, NULL, values, error);                                  \
-	}                                                                                                          \
-	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_get(                                               \
-		struct_ *row, const struct peal_named_list *conditions, struct peal_error *error)                  \
-	{                                                                                                          \
-		return peal_get(&model_, &row->instance, NULL, conditions, error);                                 \
-	}                                                                                                          \
+#define PEAL_MODEL_DECLARE(model_, struct_)                                                       \
+	typedef struct_ model_##_row;                                                             \
+	extern const struct peal_model model_;                                                    \
+	PEAL__UNUSED static inline struct_ *model_##_from(struct peal_instance *instance)         \
+	{                                                                                         \
+		return instance && instance->model == &model_                                     \
+			       ? (struct_ *)(void *)((char *)instance -                           \
+						     offsetof(struct_, instance))                 \
+			       : NULL;                                                            \
+	}                                                                                         \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_init(                             \
+		struct_ *row, const struct peal_named_list *values, struct peal_error *error)     \
+	{                                                                                         \
+		return peal_init(&model_, &row->instance, values, error);                         \
+	}                                                                                         \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_create(                           \
+		struct_ *row, const struct peal_named_list *values, struct peal_error *error)     \
+	{                                                                                         \
+		return peal_create(&model_, &row->instance, NULL, values, error);                 \
+	}                                                                                         \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_get(                              \
+		struct_ *row, const struct peal_named_list *conditions, struct peal_error *error) \
+	{                                                                                         \
+		return peal_get(&model_, &row->instance, NULL, conditions, error);                \
+	}                                                                                         \
 	struct peal_model
 
 /* Define it, in one .c file that has seen the declaration. */
-#define PEAL_MODEL_DEFINE(model_, struct_, ...)                                                                    \
-	static struct peal__model_state *model_##_state;                                                           \
-	const struct peal_model model_ = {                                                                         \
-		.size = _Generic((struct_ *)0, model_##_row *: sizeof(struct_)),                                   \
-		.offset = _Generic(((struct_ *)0)->instance, struct peal_instance: offsetof(struct_, instance)),   \
-		.state = &model_##_state,                                                                          \
-		__VA_ARGS__                                                                                        \
-	}
+#define PEAL_MODEL_DEFINE(model_, struct_, ...)                                               \
+	static struct peal__model_state *model_##_state;                                      \
+	const struct peal_model model_ = { .size = _Generic((struct_ *)0, model_##_row *      \
+							    : sizeof(struct_)),               \
+					   .offset = _Generic(((struct_ *)0)->instance,       \
+							      struct peal_instance            \
+							      : offsetof(struct_, instance)), \
+					   .state = &model_##_state,                          \
+					   __VA_ARGS__ }
 
 /* Declare and define, for a model of one file. */
-#define PEAL_MODEL(model_, struct_, ...)                                                                           \
-	PEAL_MODEL_DECLARE(model_, struct_);                                                                       \
+#define PEAL_MODEL(model_, struct_, ...)     \
+	PEAL_MODEL_DECLARE(model_, struct_); \
 	PEAL_MODEL_DEFINE(model_, struct_, __VA_ARGS__)
 
 /* The typed row around args->instance and the like: PEAL_INSTANCE(student_model, args->instance). May be NULL. */
@@ -284,12 +310,12 @@ struct PEAL_NAMED_ONLY peal_model {
  * their senders get their names, so that lazy connections find them, and class_prepared is sent for each. A model
  * that another one refers to may be registered later. Registering again does nothing.
  */
-PEAL_API PEAL_MUST_CHECK int peal_models_register(const struct peal_model *const *models, size_t count,
-						  struct peal_error *error);
-#define PEAL_MODELS_REGISTER(error_, ...)                                                                          \
-	peal_models_register((const struct peal_model *const[]){ __VA_ARGS__ },                                    \
-			     sizeof((const struct peal_model *const[]){ __VA_ARGS__ }) /                           \
-				     sizeof(const struct peal_model *),                                            \
+PEAL_API PEAL_MUST_CHECK int peal_models_register(const struct peal_model *const *models,
+						  size_t count, struct peal_error *error);
+#define PEAL_MODELS_REGISTER(error_, ...)                                                \
+	peal_models_register((const struct peal_model *const[]){ __VA_ARGS__ },          \
+			     sizeof((const struct peal_model *const[]){ __VA_ARGS__ }) / \
+				     sizeof(const struct peal_model *),                  \
 			     (error_))
 
 /* Forget all models; their senders are forgotten as by peal_sender_forget(). No instance may be in use. */
@@ -309,7 +335,8 @@ PEAL_API const struct peal_model *peal_models_at(size_t index);
  * Create the tables and indexes of all registered models that the database does not have, in one transaction. Tables
  * that are there are left as they are.
  */
-PEAL_API PEAL_MUST_CHECK int peal_models_create_tables(const char *database, struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_models_create_tables(const char *database,
+						       struct peal_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Named values: C's keyword arguments for fields
@@ -336,9 +363,9 @@ struct peal_named_list {
 };
 
 /* PEAL_WITH(PEAL_SET(...), PEAL_SET(...), ...): a list of them. */
-#define PEAL_WITH(...)                                                                                             \
-	(&(const struct peal_named_list){ (const struct peal_named[]){ __VA_ARGS__ },                              \
-					  sizeof((const struct peal_named[]){ __VA_ARGS__ }) /                     \
+#define PEAL_WITH(...)                                                                         \
+	(&(const struct peal_named_list){ (const struct peal_named[]){ __VA_ARGS__ },          \
+					  sizeof((const struct peal_named[]){ __VA_ARGS__ }) / \
 						  sizeof(struct peal_named) })
 
 /*
@@ -349,12 +376,17 @@ struct peal_named_list {
  *	PEAL_SET(profile_model, user, &user->instance)    PEAL_SET(profile_model, user_id, user->id)
  * The value may also be a struct peal_value (PEAL_NULL).
  */
-#define PEAL_SET(model_, member_, value_)                                                                          \
-	{ .name = #member_, .value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) }
-#define PEAL_ARG(name_, value_) { .name = (name_), .value = (value_) }
+#define PEAL_SET(model_, member_, value_)                                                          \
+	{                                                                                          \
+		.name = #member_, .value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+	}
+#define PEAL_ARG(name_, value_)                    \
+	{                                          \
+		.name = (name_), .value = (value_) \
+	}
 
 /* Any C value of a field's type as a struct peal_value; a struct peal_instance * is a row. */
-#define PEAL_VALUE(x_)                                                                                             \
+#define PEAL_VALUE(x_) \
 	_Generic((x_),                                                                                             \
 		bool: peal_value_bool,                                                                             \
 		signed char: peal_value_int, unsigned char: peal_value_int,                                        \
@@ -378,28 +410,34 @@ struct peal_named_list {
  * Returns 0; PEAL_EINVAL (no such field; a model that is not registered), PEAL_ETYPE (a value that does not fit),
  * PEAL_ENOMEM, or the error of a receiver; the instance is ended then.
  */
-PEAL_API PEAL_MUST_CHECK int peal_init(const struct peal_model *model, struct peal_instance *instance,
-				       const struct peal_named_list *values, struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_init(const struct peal_model *model,
+				       struct peal_instance *instance,
+				       const struct peal_named_list *values,
+				       struct peal_error *error);
 
 /* Free what it owns. The database is not touched. Its members must not be read any more. */
 PEAL_API void peal_fini(struct peal_instance *instance);
 
 /* The same on the heap, for code that knows the model at run time only. */
-PEAL_API PEAL_MUST_CHECK int peal_new(const struct peal_model *model, const struct peal_named_list *values,
-				      struct peal_instance **ret_instance, struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_new(const struct peal_model *model,
+				      const struct peal_named_list *values,
+				      struct peal_instance **ret_instance,
+				      struct peal_error *error);
 PEAL_API void peal_free(struct peal_instance *instance);
 
 /* peal_init() and a save that only inserts (Django: objects.create). After an error the instance is ended. */
-PEAL_API PEAL_MUST_CHECK int peal_create(const struct peal_model *model, struct peal_instance *instance,
-					 const char *database, const struct peal_named_list *values,
+PEAL_API PEAL_MUST_CHECK int peal_create(const struct peal_model *model,
+					 struct peal_instance *instance, const char *database,
+					 const struct peal_named_list *values,
 					 struct peal_error *error);
 
 /*
  * Begin an instance with the one row that meets all conditions (Django: objects.get). Returns 0, PEAL_NOT_FOUND,
  * PEAL_MULTIPLE, or an error; unless it is 0 the instance is ended.
  */
-PEAL_API PEAL_MUST_CHECK int peal_get(const struct peal_model *model, struct peal_instance *instance,
-				      const char *database, const struct peal_named_list *conditions,
+PEAL_API PEAL_MUST_CHECK int peal_get(const struct peal_model *model,
+				      struct peal_instance *instance, const char *database,
+				      const struct peal_named_list *conditions,
 				      struct peal_error *error);
 
 /* Read its row again, all fields. PEAL_NOT_FOUND when it is gone. */
@@ -410,14 +448,21 @@ struct peal_names {
 	size_t count;
 };
 
-#define PEAL_NAMES(...)                                                                                            \
-	{ (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *) }
+#define PEAL_NAMES(...)                                                                     \
+	{                                                                                   \
+		(const char *const[]){ __VA_ARGS__ },                                       \
+			sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *) \
+	}
 /* A list that is given and empty. */
-#define PEAL_NO_NAMES { (const char *const[]){ "" }, 0 }
+#define PEAL_NO_NAMES                          \
+	{                                      \
+		(const char *const[]){ "" }, 0 \
+	}
 
 struct PEAL_NAMED_ONLY peal_save_options {
-	const char *database;	       /* NULL: the instance's own database, or "default" */
-	struct peal_names update_fields; /* write only these columns; an empty list does nothing at all */
+	const char *database; /* NULL: the instance's own database, or "default" */
+	struct peal_names
+		update_fields; /* write only these columns; an empty list does nothing at all */
 	bool force_insert;
 	bool force_update;
 	bool raw; /* as loaded from a fixture: signals say so, no automatic date-times */
@@ -434,19 +479,22 @@ struct PEAL_NAMED_ONLY peal_save_options {
  *	PEAL_SAVE(&student.instance, &error, .update_fields = PEAL_NAMES("name"));
  */
 PEAL_API PEAL_MUST_CHECK int peal_save(struct peal_instance *instance, struct peal_error *error);
-PEAL_API PEAL_MUST_CHECK int peal_save_with(struct peal_instance *instance, const struct peal_save_options *options,
+PEAL_API PEAL_MUST_CHECK int peal_save_with(struct peal_instance *instance,
+					    const struct peal_save_options *options,
 					    struct peal_error *error);
-#define PEAL_SAVE(instance_, error_, ...)                                                                          \
+#define PEAL_SAVE(instance_, error_, ...) \
 	peal_save_with((instance_), &(const struct peal_save_options){ __VA_ARGS__ }, (error_))
 
 /* How many rows a deletion took, of which models. */
+struct peal_deleted_model {
+	const struct peal_model *model;
+	int64_t rows;
+};
+
 struct peal_deleted {
 	int64_t total;
 	size_t count;
-	struct peal_deleted_model {
-		const struct peal_model *model;
-		int64_t rows;
-	} *models;
+	struct peal_deleted_model *models;
 };
 PEAL_API void peal_deleted_fini(struct peal_deleted *deleted);
 
@@ -456,16 +504,19 @@ PEAL_API void peal_deleted_fini(struct peal_deleted *deleted);
  * ended by peal_deleted_fini().
  * Returns 0; PEAL_EINVAL (no key); PEAL_EPROTECTED, PEAL_ERESTRICTED before anything is sent or written; ...
  */
-PEAL_API PEAL_MUST_CHECK int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted,
+PEAL_API PEAL_MUST_CHECK int peal_delete(struct peal_instance *instance,
+					 struct peal_deleted *ret_deleted,
 					 struct peal_error *error);
 
 /*
  * Set a text or bytes member to a copy (NULL: null), which belongs to the instance until the member is set again or
  * the instance ends. The new text may be part of the old one. PEAL_EINVAL when member is not one of the instance's.
  */
-PEAL_API PEAL_MUST_CHECK int peal_set_text(struct peal_instance *instance, const char **member, const char *text);
-PEAL_API PEAL_MUST_CHECK int peal_set_bytes(struct peal_instance *instance, struct peal_bytes *member,
-					    const void *data, size_t size);
+PEAL_API PEAL_MUST_CHECK int peal_set_text(struct peal_instance *instance, const char **member,
+					   const char *text);
+PEAL_API PEAL_MUST_CHECK int peal_set_bytes(struct peal_instance *instance,
+					    struct peal_bytes *member, const void *data,
+					    size_t size);
 
 /*
  * Fields by name, for code that knows the model at run time only. A value that was got borrows its text from the
@@ -510,17 +561,23 @@ enum peal__storage {
 	PEAL__S_BYTES,
 };
 
-#define PEAL__KEY(x_) _Generic((x_), int32_t: PEAL__S_I32, int64_t: PEAL__S_I64)
-#define PEAL__INT(x_)                                                                                              \
-	_Generic((x_),                                                                                             \
-		int8_t: PEAL__S_I8, uint8_t: PEAL__S_U8, int16_t: PEAL__S_I16, uint16_t: PEAL__S_U16,              \
-		int32_t: PEAL__S_I32, uint32_t: PEAL__S_U32, int64_t: PEAL__S_I64, uint64_t: PEAL__S_U64)
-#define PEAL__BOOL(x_) _Generic((x_), bool: PEAL__S_BOOL)
-#define PEAL__REAL(x_) _Generic((x_), float: PEAL__S_FLOAT, double: PEAL__S_DOUBLE)
-#define PEAL__TEXT_MEMBER(x_) _Generic((x_), const char *: PEAL__S_TEXT)
-#define PEAL__BLOB(x_) _Generic((x_), struct peal_bytes: PEAL__S_BYTES)
-#define PEAL__DATETIME(x_) _Generic((x_), int64_t: PEAL__S_I64)
-#define PEAL__REFERENCE(x_)                                                                                        \
+#define PEAL__KEY(x_) _Generic((x_), int32_t : PEAL__S_I32, int64_t : PEAL__S_I64)
+#define PEAL__INT(x_)                    \
+	_Generic((x_), int8_t            \
+		 : PEAL__S_I8, uint8_t   \
+		 : PEAL__S_U8, int16_t   \
+		 : PEAL__S_I16, uint16_t \
+		 : PEAL__S_U16, int32_t  \
+		 : PEAL__S_I32, uint32_t \
+		 : PEAL__S_U32, int64_t  \
+		 : PEAL__S_I64, uint64_t \
+		 : PEAL__S_U64)
+#define PEAL__BOOL(x_) _Generic((x_), bool : PEAL__S_BOOL)
+#define PEAL__REAL(x_) _Generic((x_), float : PEAL__S_FLOAT, double : PEAL__S_DOUBLE)
+#define PEAL__TEXT_MEMBER(x_) _Generic((x_), const char * : PEAL__S_TEXT)
+#define PEAL__BLOB(x_) _Generic((x_), struct peal_bytes : PEAL__S_BYTES)
+#define PEAL__DATETIME(x_) _Generic((x_), int64_t : PEAL__S_I64)
+#define PEAL__REFERENCE(x_) \
 	_Generic((x_),                                                                                             \
 		int16_t: PEAL__S_I16, uint16_t: PEAL__S_U16, int32_t: PEAL__S_I32, uint32_t: PEAL__S_U32,          \
 		int64_t: PEAL__S_I64, uint64_t: PEAL__S_U64, const char *: PEAL__S_TEXT)
@@ -529,37 +586,40 @@ enum peal__storage {
 #define PEAL__FIRST(first_, ...) first_
 #define PEAL__REST(first_, ...) __VA_ARGS__
 
-#define PEAL__FIELD(kind_, storage_, struct_, ...)                                                                 \
-	PEAL__FIELD_EXPANDED(kind_, storage_, struct_, PEAL__FIRST(__VA_ARGS__, 0),                                \
+#define PEAL__FIELD(kind_, storage_, struct_, ...)                                  \
+	PEAL__FIELD_EXPANDED(kind_, storage_, struct_, PEAL__FIRST(__VA_ARGS__, 0), \
 			     PEAL__REST(__VA_ARGS__, .reserved = 0))
 #define PEAL__FIELD_EXPANDED(...) PEAL__FIELD_OF(__VA_ARGS__)
-#define PEAL__FIELD_OF(kind_, storage_, struct_, member_, ...)                                                     \
-	{                                                                                                          \
-		.name = #member_, .offset = offsetof(struct_, member_), .kind = kind_,                             \
-		.storage = storage_(((struct_ *)0)->member_), __VA_ARGS__                                          \
+#define PEAL__FIELD_OF(kind_, storage_, struct_, member_, ...)                         \
+	{                                                                              \
+		.name = #member_, .offset = offsetof(struct_, member_), .kind = kind_, \
+		.storage = storage_(((struct_ *)0)->member_), __VA_ARGS__              \
 	}
 
-#define PEAL__RELATION(kind_, struct_, member_, model_, ...)                                                       \
-	{                                                                                                          \
-		.name = #member_, .offset = offsetof(struct_, member_##_id), .kind = kind_,                        \
-		.storage = PEAL__REFERENCE(((struct_ *)0)->member_##_id), .to = &model_,                           \
-		.object = _Generic(((struct_ *)0)->member_, model_##_row *: offsetof(struct_, member_) + 1),       \
-		.on_delete = __VA_ARGS__                                                                           \
+#define PEAL__RELATION(kind_, struct_, member_, model_, ...)                                \
+	{                                                                                   \
+		.name = #member_, .offset = offsetof(struct_, member_##_id), .kind = kind_, \
+		.storage = PEAL__REFERENCE(((struct_ *)0)->member_##_id), .to = &model_,    \
+		.object = _Generic(((struct_ *)0)->member_, model_##_row *                  \
+				   : offsetof(struct_, member_) + 1),                       \
+		.on_delete = __VA_ARGS__                                                    \
 	}
 
 /* Classes of types, one bit each; a member's and its value's must have one in common. */
-#define PEAL__CLASS_OF_VALUE(x_)                                                                                   \
-	_Generic((x_), char *: 1, const char *: 1, float: 4, double: 4, struct peal_bytes: 8,                      \
-		struct peal_instance *: 16, struct peal_value: 31, default: 2)
-#define PEAL__CLASS_OF_MEMBER(x_)                                                                                  \
-	_Generic((x_), const char *: 1, float: 6, double: 6, struct peal_bytes: 8, bool: 2, int8_t: 2,             \
-		uint8_t: 2, int16_t: 2, uint16_t: 2, int32_t: 2, uint32_t: 2, int64_t: 2, uint64_t: 2,             \
-		default: 16)
-#define PEAL__VALUE_FOR(member_, value_)                                                                           \
-	PEAL__VALUE_CHECKED(value_, sizeof(struct {                                                                \
-				    _Static_assert(PEAL__CLASS_OF_MEMBER(member_) & PEAL__CLASS_OF_VALUE(value_),  \
-						   "the value does not fit the type of the field");                \
-				    char unused;                                                                   \
+#define PEAL__CLASS_OF_VALUE(x_)                                                                   \
+	_Generic((x_), char * : 1, const char * : 1, float : 4, double : 4, struct peal_bytes : 8, \
+		 struct peal_instance * : 16, struct peal_value : 31, default : 2)
+#define PEAL__CLASS_OF_MEMBER(x_)                                                                \
+	_Generic((x_), const char * : 1, float : 6, double : 6, struct peal_bytes : 8, bool : 2, \
+		 int8_t : 2, uint8_t : 2, int16_t : 2, uint16_t : 2, int32_t : 2, uint32_t : 2,  \
+		 int64_t : 2, uint64_t : 2, default : 16)
+#define PEAL__VALUE_FOR(member_, value_)                                                     \
+	PEAL__VALUE_CHECKED(value_, sizeof(struct {                                          \
+				    _Static_assert(                                          \
+					    PEAL__CLASS_OF_MEMBER(member_) &                 \
+						    PEAL__CLASS_OF_VALUE(value_),            \
+					    "the value does not fit the type of the field"); \
+				    char unused;                                             \
 			    }))
 #define PEAL__VALUE_CHECKED(value_, size_) (peal__value_checked(size_, PEAL_VALUE(value_)))
 

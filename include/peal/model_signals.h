@@ -36,8 +36,9 @@ struct PEAL_NAMED_ONLY peal_post_init_args {
 };
 
 struct PEAL_NAMED_ONLY peal_pre_save_args {
-	struct peal_instance *instance; /* may be changed: what it contains after the last receiver is saved */
-	bool raw;			/* loaded from a fixture: do not read or change other rows */
+	struct peal_instance
+		*instance; /* may be changed: what it contains after the last receiver is saved */
+	bool raw;          /* loaded from a fixture: do not read or change other rows */
 	const char *database;
 	const struct peal_names *update_fields; /* NULL: all */
 };
@@ -72,13 +73,13 @@ struct PEAL_NAMED_ONLY peal_class_prepared_args {
 	const struct peal_model *model;
 };
 
-PEAL_SIGNAL_DECLARE(peal_pre_init);
-PEAL_SIGNAL_DECLARE(peal_post_init);
-PEAL_SIGNAL_DECLARE(peal_pre_save);
-PEAL_SIGNAL_DECLARE(peal_post_save);
-PEAL_SIGNAL_DECLARE(peal_pre_delete);
-PEAL_SIGNAL_DECLARE(peal_post_delete);
-PEAL_SIGNAL_DECLARE(peal_class_prepared);
+PEAL__SIGNAL_EXPORT(peal_pre_init);
+PEAL__SIGNAL_EXPORT(peal_post_init);
+PEAL__SIGNAL_EXPORT(peal_pre_save);
+PEAL__SIGNAL_EXPORT(peal_post_save);
+PEAL__SIGNAL_EXPORT(peal_pre_delete);
+PEAL__SIGNAL_EXPORT(peal_post_delete);
+PEAL__SIGNAL_EXPORT(peal_class_prepared);
 
 PEAL_END_DECLS
 

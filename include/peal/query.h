@@ -52,26 +52,35 @@ PEAL_API void peal_query_using(struct peal_query *query, const char *alias);
  * are copied. For rows whose column is null a negated condition holds, as in Django.
  */
 PEAL_API void peal_query_filter(struct peal_query *query, const struct peal_named_list *conditions);
-PEAL_API void peal_query_filter_any(struct peal_query *query, const struct peal_named_list *conditions);
-PEAL_API void peal_query_exclude(struct peal_query *query, const struct peal_named_list *conditions);
+PEAL_API void peal_query_filter_any(struct peal_query *query,
+				    const struct peal_named_list *conditions);
+PEAL_API void peal_query_exclude(struct peal_query *query,
+				 const struct peal_named_list *conditions);
 
 /* PEAL_WHERE(student_model, name, icontains, "sharma"), and PEAL_IS(student_model, name, "Rahul") for exact. */
-#define PEAL_WHERE(model_, member_, lookup_, value_)                                                               \
-	{ .name = #member_ PEAL__LOOKUP_##lookup_,                                                                 \
-	  .value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) }
+#define PEAL_WHERE(model_, member_, lookup_, value_)                             \
+	{                                                                        \
+		.name = #member_ PEAL__LOOKUP_##lookup_,                         \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+	}
 #define PEAL_IS(model_, member_, value_) PEAL_WHERE(model_, member_, exact, value_)
 
 /* PEAL_IS_NULL(article_model, author_id, true) */
-#define PEAL_IS_NULL(model_, member_, null_)                                                                       \
-	{ .name = #member_ "__isnull", .value = peal_value_bool(null_), .reserved = PEAL__EXISTS(model_, member_) }
+#define PEAL_IS_NULL(model_, member_, null_)                                  \
+	{                                                                     \
+		.name = #member_ "__isnull", .value = peal_value_bool(null_), \
+		.reserved = PEAL__EXISTS(model_, member_)                     \
+	}
 
 /* One of an array of struct peal_value: PEAL_IN(student_model, id, ids, count). */
-#define PEAL_IN(model_, member_, values_, count_)                                                                  \
-	{ .name = #member_ "__in", .list = (values_), .count = (count_),                                           \
-	  .reserved = PEAL__EXISTS(model_, member_) }
+#define PEAL_IN(model_, member_, values_, count_)                              \
+	{                                                                      \
+		.name = #member_ "__in", .list = (values_), .count = (count_), \
+		.reserved = PEAL__EXISTS(model_, member_)                      \
+	}
 
 /* Columns by name, "-" in front for descending. Replaces an earlier order. */
-#define peal_query_order_by(query_, ...)                                                                           \
+#define peal_query_order_by(query_, ...) \
 	peal_query_order_by_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
 PEAL_API void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names);
 
@@ -94,18 +103,21 @@ PEAL_API struct peal_instance *peal_rows_at(const struct peal_rows *rows, size_t
 PEAL_API void peal_rows_free(struct peal_rows *rows);
 
 /* PEAL_EACH(student_model, student, rows) statement */
-#define PEAL_EACH(model_, row_, rows_)                                                                             \
-	for (size_t PEAL__JOIN(peal_i_, __LINE__) = 0;                                                             \
-	     ((row_) = model_##_from(peal_rows_at((rows_), PEAL__JOIN(peal_i_, __LINE__)))) != NULL;               \
+#define PEAL_EACH(model_, row_, rows_)                                                         \
+	for (size_t PEAL__JOIN(peal_i_, __LINE__) = 0;                                         \
+	     ((row_) = model_##_from(peal_rows_at((rows_), PEAL__JOIN(peal_i_, __LINE__)))) != \
+	     NULL;                                                                             \
 	     PEAL__JOIN(peal_i_, __LINE__)++)
 
 /*
  * Begin an instance (of the model's struct: student_model_get() is the typed form) with the one row of the query, or
  * the first. Return 0; PEAL_NOT_FOUND; get also PEAL_MULTIPLE.
  */
-PEAL_API PEAL_MUST_CHECK int peal_query_get(struct peal_query *query, struct peal_instance *instance,
+PEAL_API PEAL_MUST_CHECK int peal_query_get(struct peal_query *query,
+					    struct peal_instance *instance,
 					    struct peal_error *error);
-PEAL_API PEAL_MUST_CHECK int peal_query_first(struct peal_query *query, struct peal_instance *instance,
+PEAL_API PEAL_MUST_CHECK int peal_query_first(struct peal_query *query,
+					      struct peal_instance *instance,
 					      struct peal_error *error);
 
 PEAL_API PEAL_MUST_CHECK int peal_query_count(struct peal_query *query, int64_t *ret_count,
@@ -119,14 +131,19 @@ PEAL_API PEAL_MUST_CHECK int peal_query_exists(struct peal_query *query, bool *r
  *
  *	peal_query_update(query, PEAL_WITH(PEAL_INCREMENT(user_model, article_count, 1)), NULL, &error);
  */
-PEAL_API PEAL_MUST_CHECK int peal_query_update(struct peal_query *query, const struct peal_named_list *values,
+PEAL_API PEAL_MUST_CHECK int peal_query_update(struct peal_query *query,
+					       const struct peal_named_list *values,
 					       int64_t *ret_count, struct peal_error *error);
-#define PEAL_INCREMENT(model_, member_, value_)                                                                    \
-	{ .name = #member_, .value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)),                      \
-	  .operation = PEAL_ADD }
+#define PEAL_INCREMENT(model_, member_, value_)                                   \
+	{                                                                         \
+		.name = #member_,                                                 \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)), \
+		.operation = PEAL_ADD                                             \
+	}
 
 /* Delete the rows, as peal_delete() does for each; by one statement where nobody listens and nothing refers to them. */
-PEAL_API PEAL_MUST_CHECK int peal_query_delete(struct peal_query *query, struct peal_deleted *ret_deleted,
+PEAL_API PEAL_MUST_CHECK int peal_query_delete(struct peal_query *query,
+					       struct peal_deleted *ret_deleted,
 					       struct peal_error *error);
 
 /* 0, when there is such a member. */

@@ -86,7 +86,8 @@ static void statement_cache(struct peal__statement *s)
 	struct peal__connection *c = s->connection;
 	struct peal__statement **bucket = &c->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
 
-	for (struct peal__statement *old = c->oldest; c->statement_count >= PEAL__STATEMENTS_MAX && old;) {
+	for (struct peal__statement *old = c->oldest;
+	     c->statement_count >= PEAL__STATEMENTS_MAX && old;) {
 		struct peal__statement *newer = old->newer;
 
 		if (!old->busy) {
@@ -111,8 +112,9 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 	int r;
 
 	if (c->broken)
-		return peal_error_set(error, PEAL_ETRANSACTION,
-				      "the transaction is broken: nothing can be done before its block ends");
+		return peal_error_set(
+			error, PEAL_ETRANSACTION,
+			"the transaction is broken: nothing can be done before its block ends");
 	for (; s; s = s->bucket_next) {
 		if (s->hash != hash || s->size != size || memcmp(s->sql, sql, size) != 0)
 			continue;
@@ -172,8 +174,9 @@ int peal__statement_step(struct peal__statement *s, const uint8_t *kinds, struct
 	return r;
 }
 
-int peal__connection_run(struct peal__connection *c, const char *sql, const struct peal_value *values, size_t count,
-			 int64_t *ret_changes, struct peal_error *error)
+int peal__connection_run(struct peal__connection *c, const char *sql,
+			 const struct peal_value *values, size_t count, int64_t *ret_changes,
+			 struct peal_error *error)
 {
 	struct peal__statement *s;
 	int r = peal__statement_get(c, sql, strlen(sql), &s, error);
@@ -183,7 +186,8 @@ int peal__connection_run(struct peal__connection *c, const char *sql, const stru
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = peal__statement_bind(s, i, &values[i], error);
 	if (r == 0 && s->width) {
-		r = peal_error_set(error, PEAL_EINVAL, "the statement returns rows: use peal_db_query(): %s", sql);
+		r = peal_error_set(error, PEAL_EINVAL,
+				   "the statement returns rows: use peal_db_query(): %s", sql);
 	} else {
 		while (r == 0)
 			r = peal__statement_step(s, NULL, NULL, error);
@@ -228,7 +232,8 @@ static void connection_hand_on(void *pointer)
 	pthread_mutex_unlock(&db->lock);
 }
 
-static int connection_new(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+static int connection_new(struct peal_db *db, struct peal__connection **ret_connection,
+			  struct peal_error *error)
 {
 	struct peal__connection *c = peal__db_alloc(sizeof(*c));
 	int r;
@@ -249,7 +254,8 @@ static int connection_new(struct peal_db *db, struct peal__connection **ret_conn
 	return 0;
 }
 
-static int connection_begin(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+static int connection_begin(struct peal_db *db, struct peal__connection **ret_connection,
+			    struct peal_error *error)
 {
 	struct peal__connection *c;
 	bool is_new = false;
@@ -272,18 +278,21 @@ static int connection_begin(struct peal_db *db, struct peal__connection **ret_co
 	}
 	*ret_connection = c;
 	if (is_new && peal_signal_is_heard(&peal_connection_created))
-		return PEAL_SEND_ERROR(peal_connection_created, db, error, .db = db, .database = db->alias);
+		return PEAL_SEND_ERROR(peal_connection_created, db, error, .db = db,
+				       .database = db->alias);
 	return 0;
 }
 
-int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error)
+int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection,
+			struct peal_error *error)
 {
 	struct peal__connection *c;
 
 	if (PEAL_UNLIKELY(is_foreign(db)))
-		return peal_error_set(error, PEAL_EFORK,
-				      "the database \"%s\" was opened before fork(): open it again in the child",
-				      db->alias);
+		return peal_error_set(
+			error, PEAL_EFORK,
+			"the database \"%s\" was opened before fork(): open it again in the child",
+			db->alias);
 	c = pthread_getspecific(db->key);
 	if (PEAL_UNLIKELY(!c))
 		return connection_begin(db, ret_connection, error);
@@ -291,12 +300,14 @@ int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connec
 	return 0;
 }
 
-int peal__connection_get(const char *alias, struct peal__connection **ret_connection, struct peal_error *error)
+int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
+			 struct peal_error *error)
 {
 	struct peal_db *db = peal_db_get(alias);
 
 	if (!db)
-		return peal_error_set(error, PEAL_EINVAL, "no database with the alias \"%s\" is open",
+		return peal_error_set(error, PEAL_EINVAL,
+				      "no database with the alias \"%s\" is open",
 				      alias ? alias : "default");
 	return peal__connection_of(db, ret_connection, error);
 }
@@ -354,10 +365,11 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 	struct peal_db *db;
 
 	if (!driver)
-		return peal_error_set(error, PEAL_EINVAL,
-				      "no driver for the database URL \"%s\": it must be sqlite:PATH or "
-				      "sqlite::memory:",
-				      url);
+		return peal_error_set(
+			error, PEAL_EINVAL,
+			"no driver for the database URL \"%s\": it must be sqlite:PATH or "
+			"sqlite::memory:",
+			url);
 	db = peal__db_alloc(sizeof(*db));
 	if (!db)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -385,7 +397,8 @@ static int db_publish(struct peal_db *db, struct peal_error *error)
 
 	pthread_mutex_lock(&databases_lock);
 	if (find(db->alias)) {
-		r = peal_error_set(error, PEAL_EBUSY, "a database with the alias \"%s\" is open already", db->alias);
+		r = peal_error_set(error, PEAL_EBUSY,
+				   "a database with the alias \"%s\" is open already", db->alias);
 	} else {
 		db->serial = ++next_serial;
 		db->next = databases;
@@ -408,8 +421,8 @@ static void db_close_all(struct peal_db *db)
 	db_free(db);
 }
 
-int peal_db_open_with(const char *url, const struct peal_db_options *options, struct peal_db **ret_db,
-		      struct peal_error *error)
+int peal_db_open_with(const char *url, const struct peal_db_options *options,
+		      struct peal_db **ret_db, struct peal_error *error)
 {
 	struct peal__connection *c;
 	struct peal_db *db;

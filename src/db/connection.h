@@ -21,12 +21,12 @@ struct peal_db {
 	char *alias;
 	char *url; /* without the scheme */
 	struct peal_db_options options;
-	unsigned generation; /* of the process that opened it */
-	unsigned serial;     /* names a database in memory */
-	pthread_key_t key;   /* the thread's connection */
-	pthread_mutex_t lock; /* of the two lists */
+	unsigned generation;                  /* of the process that opened it */
+	unsigned serial;                      /* names a database in memory */
+	pthread_key_t key;                    /* the thread's connection */
+	pthread_mutex_t lock;                 /* of the two lists */
 	struct peal__connection *connections; /* all */
-	struct peal__connection *idle;	      /* of threads that have ended */
+	struct peal__connection *idle;        /* of threads that have ended */
 };
 
 /* A prepared statement. In the cache while unused and used; another one with the same text is made when it is busy. */
@@ -64,8 +64,10 @@ struct peal__connection {
 };
 
 /* The calling thread's connection to a database, opened when needed. */
-int peal__connection_get(const char *alias, struct peal__connection **ret_connection, struct peal_error *error);
-int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection, struct peal_error *error);
+int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
+			 struct peal_error *error);
+int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection,
+			struct peal_error *error);
 
 /*
  * A statement ready to be bound, to be given back by peal__statement_put(). PEAL_ETRANSACTION while the transaction is
@@ -75,15 +77,16 @@ int peal__statement_get(struct peal__connection *connection, const char *sql, si
 			struct peal__statement **ret_statement, struct peal_error *error);
 void peal__statement_put(struct peal__statement *statement);
 
-int peal__statement_bind(struct peal__statement *statement, size_t index, const struct peal_value *value,
-			 struct peal_error *error);
+int peal__statement_bind(struct peal__statement *statement, size_t index,
+			 const struct peal_value *value, struct peal_error *error);
 /* As the driver's step; sees whether an error has ended the transaction. */
-int peal__statement_step(struct peal__statement *statement, const uint8_t *kinds, struct peal_value *values,
-			 struct peal_error *error);
+int peal__statement_step(struct peal__statement *statement, const uint8_t *kinds,
+			 struct peal_value *values, struct peal_error *error);
 
 /* Get, bind, run to the end, put. ret_changes may be NULL. */
-int peal__connection_run(struct peal__connection *connection, const char *sql, const struct peal_value *values,
-			 size_t count, int64_t *ret_changes, struct peal_error *error);
+int peal__connection_run(struct peal__connection *connection, const char *sql,
+			 const struct peal_value *values, size_t count, int64_t *ret_changes,
+			 struct peal_error *error);
 
 /* transaction.c: roll back what is open, drop the hooks, before the connection is closed or handed on. */
 void peal__transaction_end_all(struct peal__connection *connection);

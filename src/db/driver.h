@@ -33,11 +33,11 @@ enum peal__column_type {
 /* Functions and operators that are not spelt alike. %s: none; each is complete in itself. */
 struct peal__dialect {
 	const char *types[PEAL__COLUMN_COUNT];
-	const char *position;	  /* position(text, part): 0 when it is not in it */
+	const char *position;     /* position(text, part): 0 when it is not in it */
 	const char *like_nocase;  /* operator: matches without regard to case */
-	const char *no_limit;	  /* LIMIT that is none, before an OFFSET */
+	const char *no_limit;     /* LIMIT that is none, before an OFFSET */
 	const char *empty_insert; /* VALUES of a row without columns */
-	bool returning;		  /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
+	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 
 struct peal__driver {
@@ -50,13 +50,15 @@ struct peal__driver {
 	void (*close)(struct peal__connection *connection);
 
 	/* Begin, commit, savepoints: SQL without parameters and rows. */
-	int (*execute)(struct peal__connection *connection, const char *sql, struct peal_error *error);
+	int (*execute)(struct peal__connection *connection, const char *sql,
+		       struct peal_error *error);
 	const char *begin;
 	const char *begin_read_only;
 	bool (*in_transaction)(struct peal__connection *connection);
 
 	/* Sets statement->handle and statement->width (columns of its rows; 0: it has none). */
-	int (*prepare)(struct peal__statement *statement, const char *sql, size_t size, struct peal_error *error);
+	int (*prepare)(struct peal__statement *statement, const char *sql, size_t size,
+		       struct peal_error *error);
 	void (*finalize)(struct peal__statement *statement);
 
 	/* index counts from 0. Text and bytes stay where they are until reset. */
@@ -68,8 +70,8 @@ struct peal__driver {
 	 * the enum peal_value_kind wanted: what the database keeps in another form (times, booleans) is converted,
 	 * everything else comes as it is.
 	 */
-	int (*step)(struct peal__statement *statement, const uint8_t *kinds, struct peal_value *values,
-		    struct peal_error *error);
+	int (*step)(struct peal__statement *statement, const uint8_t *kinds,
+		    struct peal_value *values, struct peal_error *error);
 	void (*reset)(struct peal__statement *statement);
 
 	int64_t (*changes)(struct peal__connection *connection);   /* of the last statement */

@@ -10,22 +10,23 @@ struct peal_cursor {
 	struct peal_value values[];
 };
 
-int peal_db_exec(const char *database, const char *sql, const struct peal_params *params, int64_t *ret_changes,
-		 struct peal_error *error)
+int peal_db_exec(const char *database, const char *sql, const struct peal_params *params,
+		 int64_t *ret_changes, struct peal_error *error)
 {
 	struct peal__connection *c;
 	int r = peal__connection_get(database, &c, error);
 
 	if (r != 0)
 		return r;
-	r = peal__connection_run(c, sql, params ? params->items : NULL, params ? params->count : 0, ret_changes,
-				 error);
+	r = peal__connection_run(c, sql, params ? params->items : NULL, params ? params->count : 0,
+				 ret_changes, error);
 	if (r < 0 && r != PEAL_ETRANSACTION)
 		peal__transaction_break(c);
 	return r;
 }
 
-static int cursor_bind(struct peal__statement *s, const struct peal_params *params, struct peal_error *error)
+static int cursor_bind(struct peal__statement *s, const struct peal_params *params,
+		       struct peal_error *error)
 {
 	for (size_t i = 0; params && i < params->count; i++) {
 		int r = peal__statement_bind(s, i, &params->items[i], error);
@@ -50,7 +51,9 @@ int peal_db_query(const char *database, const char *sql, const struct peal_param
 	if (r < 0)
 		return r;
 	r = cursor_bind(s, params, error);
-	cursor = r < 0 ? NULL : peal__db_alloc(sizeof(*cursor) + (s->width + 1) * sizeof(cursor->values[0]));
+	cursor = r < 0 ? NULL
+		       : peal__db_alloc(sizeof(*cursor) +
+					(s->width + 1) * sizeof(cursor->values[0]));
 	if (!cursor) {
 		peal__statement_put(s);
 		return r < 0 ? r : peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -60,9 +63,11 @@ int peal_db_query(const char *database, const char *sql, const struct peal_param
 	return 0;
 }
 
-int peal_cursor_next(struct peal_cursor *cursor, const struct peal_value **ret_values, struct peal_error *error)
+int peal_cursor_next(struct peal_cursor *cursor, const struct peal_value **ret_values,
+		     struct peal_error *error)
 {
-	int r = cursor->done ? PEAL_DONE : peal__statement_step(cursor->statement, NULL, cursor->values, error);
+	int r = cursor->done ? PEAL_DONE
+			     : peal__statement_step(cursor->statement, NULL, cursor->values, error);
 
 	if (r == 0)
 		*ret_values = cursor->values;

@@ -61,14 +61,15 @@ static void field_of_message(struct peal_error *error, const char *message)
 	memcpy(error->field, point + 1, size + 1);
 }
 
-static int failed(const struct peal__connection *c, int code, const char *while_doing, struct peal_error *error)
+static int failed(const struct peal__connection *c, int code, const char *what,
+		  struct peal_error *error)
 {
 	const char *message = c->handle ? sqlite3_errmsg(handle_of(c)) : sqlite3_errstr(code);
 	size_t i = 0;
 
 	while (i < PEAL_COUNTOF(results) - 1 && (code & results[i].mask) != results[i].code)
 		i++;
-	peal_error_set(error, results[i].peal_code, "%s: %s", while_doing, message);
+	peal_error_set(error, results[i].peal_code, "%s: %s", message, what);
 	if (error) {
 		memcpy(error->sqlstate, results[i].sqlstate, sizeof(error->sqlstate));
 		if (results[i].peal_code == PEAL_EINTEGRITY)
@@ -95,7 +96,8 @@ static int open_handle(struct peal__connection *c, struct peal_error *error)
 	sqlite3 *handle = NULL;
 	int code;
 
-	flags |= db->options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	flags |= db->options.read_only ? SQLITE_OPEN_READONLY
+				       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if (is_memory(db)) {
 		snprintf(memory_name, sizeof(memory_name), "file:/peal-%u?vfs=memdb", db->serial);
 		path = memory_name;
@@ -104,10 +106,11 @@ static int open_handle(struct peal__connection *c, struct peal_error *error)
 		path += 2;
 	}
 	if (!*path || (path[0] == ':' && !is_memory(db)))
-		return peal_error_set(error, PEAL_EINVAL,
-				      "the database URL \"sqlite:%s\" names no file: it must be sqlite:PATH or "
-				      "sqlite::memory:",
-				      db->url);
+		return peal_error_set(
+			error, PEAL_EINVAL,
+			"the database URL \"sqlite:%s\" names no file: it must be sqlite:PATH or "
+			"sqlite::memory:",
+			db->url);
 	code = sqlite3_open_v2(path, &handle, flags, NULL);
 	c->handle = handle;
 	if (code == SQLITE_OK)
@@ -133,8 +136,8 @@ static int set_up(struct peal__connection *c, struct peal_error *error)
 	/* The first read of the file: here it turns out not to be a database, or not to be readable. */
 	code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
 	if (code == SQLITE_OK && !c->db->options.read_only && !is_memory(c->db))
-		code = sqlite3_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL", NULL, NULL,
-				    NULL);
+		code = sqlite3_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL",
+				    NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : failed(c, code, c->db->url, error);
 }
 
@@ -172,12 +175,13 @@ static bool in_transaction(struct peal__connection *c)
 	return !sqlite3_get_autocommit(c->handle);
 }
 
-static int prepare(struct peal__statement *s, const char *sql, size_t size, struct peal_error *error)
+static int prepare(struct peal__statement *s, const char *sql, size_t size,
+		   struct peal_error *error)
 {
 	sqlite3_stmt *handle = NULL;
 	const char *rest = NULL;
-	int code = sqlite3_prepare_v3(s->connection->handle, sql, (int)size, SQLITE_PREPARE_PERSISTENT, &handle,
-				      &rest);
+	int code = sqlite3_prepare_v3(s->connection->handle, sql, (int)size,
+				      SQLITE_PREPARE_PERSISTENT, &handle, &rest);
 
 	if (code != SQLITE_OK)
 		return failed(s->connection, code, sql, error);
@@ -203,7 +207,8 @@ static int bind_time(sqlite3_stmt *handle, int at, int64_t microseconds)
 	return sqlite3_bind_text(handle, at, text, (int)size, SQLITE_TRANSIENT);
 }
 
-static int bind(struct peal__statement *s, size_t index, const struct peal_value *value, struct peal_error *error)
+static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
+		struct peal_error *error)
 {
 	sqlite3_stmt *handle = s->handle;
 	int at = (int)index + 1;
@@ -223,19 +228,21 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 		code = sqlite3_bind_double(handle, at, value->as.real);
 		break;
 	case PEAL_VALUE_TEXT:
-		code = sqlite3_bind_text64(handle, at, value->as.text.data, value->as.text.size, SQLITE_STATIC,
-					   SQLITE_UTF8);
+		code = sqlite3_bind_text64(handle, at, value->as.text.data, value->as.text.size,
+					   SQLITE_STATIC, SQLITE_UTF8);
 		break;
 	case PEAL_VALUE_BYTES:
 		/* A NULL pointer would bind null; no bytes are not null. */
-		code = sqlite3_bind_blob64(handle, at, value->as.text.data ? value->as.text.data : "",
+		code = sqlite3_bind_blob64(handle, at,
+					   value->as.text.data ? value->as.text.data : "",
 					   value->as.text.size, SQLITE_STATIC);
 		break;
 	case PEAL_VALUE_TIME:
 		code = bind_time(handle, at, value->as.integer);
 		break;
 	default:
-		return peal_error_set(error, PEAL_ETYPE, "parameter $%d is not a value that a database knows", at);
+		return peal_error_set(error, PEAL_ETYPE,
+				      "parameter $%d is not a value that a database knows", at);
 	}
 	return code == SQLITE_OK ? 0 : failed(s->connection, code, s->sql, error);
 }
@@ -281,16 +288,18 @@ static int convert(struct peal__statement *s, int i, uint32_t kind, struct peal_
 		int64_t microseconds;
 
 		if (!peal__timestamp_read(value->as.text.data, value->as.text.size, &microseconds))
-			return peal_error_set(error, PEAL_ETYPE, "column %s: not a date and time: \"%.*s\"",
-					      sqlite3_column_name(s->handle, i),
-					      (int)(value->as.text.size < 40 ? value->as.text.size : 40),
-					      value->as.text.data);
+			return peal_error_set(
+				error, PEAL_ETYPE, "column %s: not a date and time: \"%.*s\"",
+				sqlite3_column_name(s->handle, i),
+				(int)(value->as.text.size < 40 ? value->as.text.size : 40),
+				value->as.text.data);
 		*value = peal_value_time(microseconds);
 	}
 	return 0;
 }
 
-static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values, struct peal_error *error)
+static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
+		struct peal_error *error)
 {
 	int code = sqlite3_step(s->handle);
 
@@ -301,9 +310,10 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 	for (int i = 0; values && i < (int)s->width; i++) {
 		values[i] = column(s->handle, i);
 		/* A text or bytes without memory for it comes as NULL. */
-		if (PEAL_UNLIKELY((values[i].kind == PEAL_VALUE_TEXT ||
-				   (values[i].kind == PEAL_VALUE_BYTES && values[i].as.text.size)) &&
-				  !values[i].as.text.data))
+		if (PEAL_UNLIKELY(
+			    (values[i].kind == PEAL_VALUE_TEXT ||
+			     (values[i].kind == PEAL_VALUE_BYTES && values[i].as.text.size)) &&
+			    !values[i].as.text.data))
 			return failed(s->connection, SQLITE_NOMEM, s->sql, error);
 		if (kinds && PEAL_UNLIKELY(kinds[i] != values[i].kind)) {
 			int r = convert(s, i, kinds[i], &values[i], error);

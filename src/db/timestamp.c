@@ -18,7 +18,8 @@ static int64_t days_of(int64_t year, unsigned month, unsigned day)
 	year -= month <= 2;
 	era = (year >= 0 ? year : year - 399) / 400;
 	of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-	of_era = (year - era * 400) * 365 + (year - era * 400) / 4 - (year - era * 400) / 100 + of_year;
+	of_era = (year - era * 400) * 365 + (year - era * 400) / 4 - (year - era * 400) / 100 +
+		 of_year;
 	return era * 146097 + of_era - 719468;
 }
 
@@ -47,10 +48,12 @@ size_t peal__timestamp_write(int64_t t, char *text)
 	days = t / DAY - (t % DAY < 0);
 	rest = t - days * DAY;
 	date_of(days, &year, &month, &day);
-	size = snprintf(text, PEAL__TIMESTAMP_MAX, "%04d-%02u-%02u %02d:%02d:%02d", year, month, day,
-			(int)(rest / (3600 * SECOND)), (int)(rest / (60 * SECOND) % 60), (int)(rest / SECOND % 60));
+	size = snprintf(text, PEAL__TIMESTAMP_MAX, "%04d-%02u-%02u %02d:%02d:%02d", year, month,
+			day, (int)(rest / (3600 * SECOND)), (int)(rest / (60 * SECOND) % 60),
+			(int)(rest / SECOND % 60));
 	if (rest % SECOND)
-		size += snprintf(text + size, PEAL__TIMESTAMP_MAX - (size_t)size, ".%06d", (int)(rest % SECOND));
+		size += snprintf(text + size, PEAL__TIMESTAMP_MAX - (size_t)size, ".%06d",
+				 (int)(rest % SECOND));
 	return (size_t)size;
 }
 
@@ -93,7 +96,8 @@ static bool is_utc(const char *at, const char *end)
 	static const char *const forms[] = { "", "Z", "+00", "+00:00" };
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (strlen(forms[i]) == (size_t)(end - at) && memcmp(at, forms[i], (size_t)(end - at)) == 0)
+		if (strlen(forms[i]) == (size_t)(end - at) &&
+		    memcmp(at, forms[i], (size_t)(end - at)) == 0)
 			return true;
 	return false;
 }
@@ -113,13 +117,14 @@ bool peal__timestamp_read(const char *text, size_t size, int64_t *ret_microsecon
 
 	if (!digits(&at, end, 4, &year) || !one_of(&at, end, "-") || !digits(&at, end, 2, &month) ||
 	    !one_of(&at, end, "-") || !digits(&at, end, 2, &day) || !one_of(&at, end, " T") ||
-	    !digits(&at, end, 2, &hour) || !one_of(&at, end, ":") || !digits(&at, end, 2, &minute) ||
-	    !one_of(&at, end, ":") || !digits(&at, end, 2, &second))
+	    !digits(&at, end, 2, &hour) || !one_of(&at, end, ":") ||
+	    !digits(&at, end, 2, &minute) || !one_of(&at, end, ":") ||
+	    !digits(&at, end, 2, &second))
 		return false;
 	if (one_of(&at, end, "."))
 		part = fraction(&at, end);
-	if (!is_utc(at, end) || year < 1 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
-	    hour > 23 || minute > 59 || second > 59)
+	if (!is_utc(at, end) || year < 1 || month < 1 || month > 12 || day < 1 ||
+	    day > days_in(year, month) || hour > 23 || minute > 59 || second > 59)
 		return false;
 	*ret_microseconds = days_of((int64_t)year, month, day) * DAY +
 			    (int64_t)(hour * 3600 + minute * 60 + second) * SECOND + part;

@@ -103,15 +103,18 @@ static int hooks_run(struct peal__connection *c, struct peal_error *error)
 
 int peal_on_commit(const struct peal_on_commit *wanted, struct peal_error *error)
 {
-	struct peal__hook hook = { wanted->callback, wanted->user, wanted->release, wanted->robust };
+	struct peal__hook hook = { wanted->callback, wanted->user, wanted->release,
+				   wanted->robust };
 	struct peal__connection *c;
 	int r = peal__connection_get(wanted->database, &c, error);
 
 	if (r == 0 && c->broken)
-		r = peal_error_set(error, PEAL_ETRANSACTION, "on_commit: the transaction is broken");
+		r = peal_error_set(error, PEAL_ETRANSACTION,
+				   "on_commit: the transaction is broken");
 	if (r == 0 && !c->block_count)
 		return hook_call(&hook, error);
-	if (r == 0 && !peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
+	if (r == 0 &&
+	    !peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
 		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	if (r != 0) {
 		hook_release(&hook);
@@ -127,7 +130,8 @@ int peal_on_commit(const struct peal_on_commit *wanted, struct peal_error *error
 #define SAVEPOINT_KEEP "RELEASE SAVEPOINT"
 #define SAVEPOINT_UNDO "ROLLBACK TO SAVEPOINT"
 
-static int savepoint(struct peal__connection *c, const char *verb, size_t level, struct peal_error *error)
+static int savepoint(struct peal__connection *c, const char *verb, size_t level,
+		     struct peal_error *error)
 {
 	char sql[64];
 
@@ -135,7 +139,8 @@ static int savepoint(struct peal__connection *c, const char *verb, size_t level,
 	return c->db->driver->execute(c, sql, error);
 }
 
-static int block_begin(struct peal__connection *c, const struct peal_atomic_options *options, struct peal_error *error)
+static int block_begin(struct peal__connection *c, const struct peal_atomic_options *options,
+		       struct peal_error *error)
 {
 	const struct peal__driver *driver = c->db->driver;
 	struct peal__block block = { BLOCK_OUTERMOST, c->hook_count };
@@ -144,9 +149,11 @@ static int block_begin(struct peal__connection *c, const struct peal_atomic_opti
 	if (!peal__db_grow(&c->blocks, &c->block_capacity, c->block_count, sizeof(*c->blocks)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	if (!c->block_count) {
-		r = driver->execute(c, options->read_only ? driver->begin_read_only : driver->begin, error);
+		r = driver->execute(c, options->read_only ? driver->begin_read_only : driver->begin,
+				    error);
 	} else if (options->durable) {
-		return peal_error_set(error, PEAL_ETRANSACTION, "a durable block must be the outermost one");
+		return peal_error_set(error, PEAL_ETRANSACTION,
+				      "a durable block must be the outermost one");
 	} else if (options->no_savepoint || c->broken) {
 		block.kind = BLOCK_PLAIN;
 	} else {
@@ -178,10 +185,13 @@ static int outermost_end(struct peal__connection *c, int result, struct peal_err
 	hooks_drop(c, 0);
 	if (r < 0)
 		return r;
-	return result ? result : peal_error_set(error, PEAL_ETRANSACTION, "the transaction was broken: rolled back");
+	return result ? result
+		      : peal_error_set(error, PEAL_ETRANSACTION,
+				       "the transaction was broken: rolled back");
 }
 
-static int savepoint_end(struct peal__connection *c, size_t mark, int result, struct peal_error *error)
+static int savepoint_end(struct peal__connection *c, size_t mark, int result,
+			 struct peal_error *error)
 {
 	size_t level = c->block_count;
 	bool broken = c->broken;
@@ -192,11 +202,14 @@ static int savepoint_end(struct peal__connection *c, size_t mark, int result, st
 		if (r == 0)
 			return 0;
 	}
-	c->broken = savepoint(c, SAVEPOINT_UNDO, level, NULL) < 0 || savepoint(c, SAVEPOINT_KEEP, level, NULL) < 0;
+	c->broken = savepoint(c, SAVEPOINT_UNDO, level, NULL) < 0 ||
+		    savepoint(c, SAVEPOINT_KEEP, level, NULL) < 0;
 	hooks_drop(c, mark);
 	if (r < 0)
 		return r;
-	return result ? result : peal_error_set(error, PEAL_ETRANSACTION, "the block was broken: rolled back");
+	return result ? result
+		      : peal_error_set(error, PEAL_ETRANSACTION,
+				       "the block was broken: rolled back");
 }
 
 static int block_end(struct peal__connection *c, int result, struct peal_error *error)
@@ -232,7 +245,8 @@ void peal__transaction_fini(struct peal__connection *c)
 
 /* ---- The public side ------------------------------------------------------------------------------------------ */
 
-int peal_atomic_enter(struct peal_atomic *atomic, const struct peal_atomic_options *options, struct peal_error *error)
+int peal_atomic_enter(struct peal_atomic *atomic, const struct peal_atomic_options *options,
+		      struct peal_error *error)
 {
 	static const struct peal_atomic_options defaults;
 	struct peal__connection *c;
@@ -245,7 +259,9 @@ int peal_atomic_enter(struct peal_atomic *atomic, const struct peal_atomic_optio
 		r = block_begin(c, options, error);
 	if (r != 0)
 		return r;
-	*atomic = (struct peal_atomic){ .db = c->db, .level = (uint32_t)c->block_count, .state = ATOMIC_ENTERED };
+	*atomic = (struct peal_atomic){ .db = c->db,
+					.level = (uint32_t)c->block_count,
+					.state = ATOMIC_ENTERED };
 	return 0;
 }
 
@@ -257,12 +273,14 @@ int peal_atomic_leave(struct peal_atomic *atomic, int result, struct peal_error 
 	if (r < 0)
 		return r;
 	if (atomic->state != ATOMIC_ENTERED || atomic->level != c->block_count)
-		return peal_error_set(error, PEAL_EINVAL, "this is not the innermost atomic block of this thread");
+		return peal_error_set(error, PEAL_EINVAL,
+				      "this is not the innermost atomic block of this thread");
 	atomic->state = ATOMIC_DONE;
 	return block_end(c, result, error);
 }
 
-struct peal_atomic peal_atomic_open(const struct peal_atomic_options *options, int *result, struct peal_error *error)
+struct peal_atomic peal_atomic_open(const struct peal_atomic_options *options, int *result,
+				    struct peal_error *error)
 {
 	struct peal_atomic atomic = { .state = ATOMIC_REFUSED };
 

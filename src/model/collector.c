@@ -53,12 +53,12 @@ struct collector {
 	struct peal_error *error;
 	struct collected *models;
 	size_t count, capacity;
-	size_t *order;		    /* of the models, when sorted */
+	size_t *order; /* of the models, when sorted */
 	struct query_list fast, updates;
 	struct row_list restricted;
-	struct peal_rows **loaded;  /* owns the related rows */
+	struct peal_rows **loaded; /* owns the related rows */
 	size_t loaded_count, loaded_capacity;
-	struct peal__arena arena;   /* keys */
+	struct peal__arena arena; /* keys */
 	struct peal_deleted deleted;
 };
 
@@ -69,7 +69,8 @@ static int no_memory(struct collector *c)
 
 static bool is_heard(const struct peal_model *model)
 {
-	return peal_has_receivers(&peal_pre_delete, model) || peal_has_receivers(&peal_post_delete, model);
+	return peal_has_receivers(&peal_pre_delete, model) ||
+	       peal_has_receivers(&peal_post_delete, model);
 }
 
 static bool is_referred_to(const struct peal__model_state *state)
@@ -123,7 +124,8 @@ static int add_dependency(struct collector *c, size_t slot, size_t first)
 	for (size_t i = 0; i < model->before_count; i++)
 		if (model->before[i] == first)
 			return 0;
-	if (!peal__db_grow(&model->before, &model->before_capacity, model->before_count, sizeof(size_t)))
+	if (!peal__db_grow(&model->before, &model->before_capacity, model->before_count,
+			   sizeof(size_t)))
 		return no_memory(c);
 	model->before[model->before_count++] = first;
 	return 0;
@@ -131,7 +133,8 @@ static int add_dependency(struct collector *c, size_t slot, size_t first)
 
 /* Adds what is not there yet and gives it back in *new_rows, which has room for all. */
 static int add(struct collector *c, struct peal_instance *const *rows, size_t count,
-	       const struct peal__model_state *source, struct peal_instance **new_rows, size_t *ret_new)
+	       const struct peal__model_state *source, struct peal_instance **new_rows,
+	       size_t *ret_new)
 {
 	size_t slot, first;
 	int r = slot_of(c, peal__state(rows[0]->model), &slot);
@@ -142,7 +145,8 @@ static int add(struct collector *c, struct peal_instance *const *rows, size_t co
 
 		if (is_collected(model, rows[i]))
 			continue;
-		if (!peal__db_grow(&model->items, &model->capacity, model->count, sizeof(struct peal_instance *)))
+		if (!peal__db_grow(&model->items, &model->capacity, model->count,
+				   sizeof(struct peal_instance *)))
 			return no_memory(c);
 		model->items[model->count++] = rows[i];
 		new_rows[(*ret_new)++] = rows[i];
@@ -155,7 +159,8 @@ static int add(struct collector *c, struct peal_instance *const *rows, size_t co
 	return r;
 }
 
-static int keys_of(struct collector *c, struct peal_instance *const *rows, size_t count, struct peal_value **ret_keys)
+static int keys_of(struct collector *c, struct peal_instance *const *rows, size_t count,
+		   struct peal_value **ret_keys)
 {
 	struct peal_value *keys = peal__arena_alloc(&c->arena, count * sizeof(*keys));
 
@@ -167,8 +172,9 @@ static int keys_of(struct collector *c, struct peal_instance *const *rows, size_
 	return 0;
 }
 
-static int add_by_query(struct collector *c, struct query_list *list, const struct peal__referrer *by,
-			struct peal_instance *const *rows, size_t count, struct peal_value value)
+static int add_by_query(struct collector *c, struct query_list *list,
+			const struct peal__referrer *by, struct peal_instance *const *rows,
+			size_t count, struct peal_value value)
 {
 	struct by_query item = { .by = by, .count = count, .value = value };
 	int r = keys_of(c, rows, count, &item.keys);
@@ -186,8 +192,8 @@ static int collect(struct collector *c, struct peal_instance *const *rows, size_
 		   const struct peal__model_state *source);
 
 /* The rows of a model that refer to these; c owns them. *ret_rows is NULL when there are none. */
-static int load_related(struct collector *c, const struct peal__referrer *by, const struct peal_value *keys,
-			size_t count, struct peal_rows **ret_rows)
+static int load_related(struct collector *c, const struct peal__referrer *by,
+			const struct peal_value *keys, size_t count, struct peal_rows **ret_rows)
 {
 	struct peal_query *query = peal_query_new(by->model->model);
 	struct peal_rows *rows;
@@ -215,7 +221,8 @@ static int add_restricted(struct collector *c, struct peal_rows *rows)
 	struct row_list *list = &c->restricted;
 
 	for (size_t i = 0; i < peal_rows_count(rows); i++) {
-		if (!peal__db_grow(&list->items, &list->capacity, list->count, sizeof(struct peal_instance *)))
+		if (!peal__db_grow(&list->items, &list->capacity, list->count,
+				   sizeof(struct peal_instance *)))
 			return no_memory(c);
 		list->items[list->count++] = peal_rows_at(rows, i);
 	}
@@ -227,10 +234,12 @@ static struct peal_value default_of(const struct peal_field *field)
 	return field->initial_fn ? field->initial_fn() : field->initial;
 }
 
-static int collect_rows(struct collector *c, struct peal_rows *rows, const struct peal__model_state *source)
+static int collect_rows(struct collector *c, struct peal_rows *rows,
+			const struct peal__model_state *source)
 {
 	size_t count = peal_rows_count(rows);
-	struct peal_instance **items = peal__arena_alloc(&c->arena, count * sizeof(struct peal_instance *));
+	struct peal_instance **items =
+		peal__arena_alloc(&c->arena, count * sizeof(struct peal_instance *));
 
 	if (!items)
 		return no_memory(c);
@@ -240,8 +249,9 @@ static int collect_rows(struct collector *c, struct peal_rows *rows, const struc
 }
 
 /* What the rows of one batch mean for those that refer to them by one column. */
-static int related_batch(struct collector *c, const struct peal__referrer *by, struct peal_instance *const *rows,
-			 size_t count, const struct peal__model_state *state, bool *ret_protected)
+static int related_batch(struct collector *c, const struct peal__referrer *by,
+			 struct peal_instance *const *rows, size_t count,
+			 const struct peal__model_state *state, bool *ret_protected)
 {
 	const struct peal_field *field = by->model->columns[by->column].field;
 	struct peal_rows *related = NULL;
@@ -286,13 +296,14 @@ static int related_to(struct collector *c, struct peal_instance *const *rows, si
 			continue;
 		}
 		for (size_t at = 0; at < count && r == 0; at += BATCH)
-			r = related_batch(c, by, rows + at, count - at < BATCH ? count - at : BATCH, state,
-					  &protected);
+			r = related_batch(c, by, rows + at, count - at < BATCH ? count - at : BATCH,
+					  state, &protected);
 		if (protected && !protector)
 			protector = by->model;
 	}
 	if (r == 0 && protector)
-		r = peal_error_set(c->error, PEAL_EPROTECTED, "%s cannot be deleted: protected rows of %s refer to it",
+		r = peal_error_set(c->error, PEAL_EPROTECTED,
+				   "%s cannot be deleted: protected rows of %s refer to it",
 				   state->label, protector->label);
 	return r;
 }
@@ -325,7 +336,8 @@ static bool goes_by_query(const struct collector *c, const struct peal_instance 
 
 		if (fast->by->model->model != instance->model)
 			continue;
-		key = peal__member_read(&fast->by->model->columns[fast->by->column], peal__row(instance));
+		key = peal__member_read(&fast->by->model->columns[fast->by->column],
+					peal__row(instance));
 		for (size_t k = 0; k < fast->count; k++)
 			if (peal_value_equal(fast->keys[k], key))
 				return true;
@@ -343,8 +355,10 @@ static int restricted_check(struct collector *c)
 
 		while (slot < c->count && c->models[slot].state->model != instance->model)
 			slot++;
-		if ((slot == c->count || !is_collected(&c->models[slot], instance)) && !goes_by_query(c, instance))
-			return peal_error_set(c->error, PEAL_ERESTRICTED, "%s refers to a row that was to be deleted",
+		if ((slot == c->count || !is_collected(&c->models[slot], instance)) &&
+		    !goes_by_query(c, instance))
+			return peal_error_set(c->error, PEAL_ERESTRICTED,
+					      "%s refers to a row that was to be deleted",
 					      peal_describe(instance, name, sizeof(name)));
 	}
 	return 0;
@@ -391,7 +405,8 @@ static int sort(struct collector *c)
 		if (count < c->count)
 			c->order[i] = i;
 		if (c->models[i].count)
-			qsort(c->models[i].items, c->models[i].count, sizeof(struct peal_instance *), compare_keys);
+			qsort(c->models[i].items, c->models[i].count,
+			      sizeof(struct peal_instance *), compare_keys);
 	}
 	return 0;
 }
@@ -444,7 +459,8 @@ static int send_all_pre_delete(struct collector *c)
 	return r;
 }
 
-static void add_in(struct peal__compiled *compiled, const char *column, const struct peal_value *keys, size_t count)
+static void add_in(struct peal__compiled *compiled, const char *column,
+		   const struct peal_value *keys, size_t count)
 {
 	peal__text_add(&compiled->sql, " WHERE ");
 	peal__text_add_name(&compiled->sql, column);
@@ -469,7 +485,8 @@ static int delete_in(struct collector *c, const struct peal__model_state *state,
 
 		peal__text_add(&compiled.sql, "DELETE FROM ");
 		peal__text_add_name(&compiled.sql, state->table);
-		add_in(&compiled, state->columns[column].db_name, keys + at, count - at < BATCH ? count - at : BATCH);
+		add_in(&compiled, state->columns[column].db_name, keys + at,
+		       count - at < BATCH ? count - at : BATCH);
 		r = peal__compiled_run(&compiled, c->connection, &changes, c->error);
 		total += changes;
 	}
@@ -557,7 +574,8 @@ static int delete_all(struct collector *c)
 	if (r == 0 && is_alone(c)) {
 		r = delete_alone(c, c->models[0].items[0]);
 	} else if (r == 0) {
-		PEAL_ATOMIC_WITH(r, c->error, .database = c->connection->db->alias, .no_savepoint = true) {
+		PEAL_ATOMIC_WITH(r, c->error, .database = c->connection->db->alias,
+				 .no_savepoint = true) {
 			r = delete_collected(c);
 		}
 	}
@@ -602,13 +620,15 @@ void peal_deleted_fini(struct peal_deleted *deleted)
 	*deleted = (struct peal_deleted){ 0 };
 }
 
-int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted, struct peal_error *error)
+int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted,
+		struct peal_error *error)
 {
 	struct collector c = { .origin = { .instance = instance }, .error = error };
 	int r;
 
 	if (!instance->model)
-		return peal_error_set(error, PEAL_EINVAL, "the instance was never begun, or has ended");
+		return peal_error_set(error, PEAL_EINVAL,
+				      "the instance was never begun, or has ended");
 	if (peal_key(instance).kind == PEAL_VALUE_NULL)
 		return peal_error_set(error, PEAL_EINVAL, "%s: a row without key cannot be deleted",
 				      peal_model_label(instance->model));
@@ -661,7 +681,8 @@ static int delete_loaded(struct collector *c, struct peal_query *query)
 	return r == 0 ? delete_all(c) : r;
 }
 
-int peal_query_delete(struct peal_query *query, struct peal_deleted *ret_deleted, struct peal_error *error)
+int peal_query_delete(struct peal_query *query, struct peal_deleted *ret_deleted,
+		      struct peal_error *error)
 {
 	struct collector c = { .origin = { .query = query }, .error = error };
 	int r = peal__query_ready(query, &c.connection, error);
@@ -669,7 +690,8 @@ int peal_query_delete(struct peal_query *query, struct peal_deleted *ret_deleted
 	if (r != 0)
 		return r;
 	if (query->limit != INT64_MAX || query->offset)
-		return peal_error_set(error, PEAL_EINVAL, "delete: the query of %s is sliced", query->state->label);
+		return peal_error_set(error, PEAL_EINVAL, "delete: the query of %s is sliced",
+				      query->state->label);
 	if (can_delete_fast(query->state))
 		r = delete_by_query(&c, query);
 	else

@@ -4,7 +4,8 @@
 
 void peal__compile_value(struct peal__compiled *compiled, const struct peal_value *value)
 {
-	if (!peal__db_grow(&compiled->values, &compiled->capacity, compiled->count, sizeof(*value))) {
+	if (!peal__db_grow(&compiled->values, &compiled->capacity, compiled->count,
+			   sizeof(*value))) {
 		compiled->sql.failed = true;
 		return;
 	}
@@ -124,7 +125,8 @@ static void compile_condition(struct peal__compiled *compiled, const struct peal
 /* In a negation a null column must make the condition false, not unknown. */
 static bool needs_not_null(const struct peal__group *group, const struct peal__condition *condition)
 {
-	return group->kind == PEAL__NOT_ALL && condition->column->field->null && condition->lookup != PEAL__ISNULL &&
+	return group->kind == PEAL__NOT_ALL && condition->column->field->null &&
+	       condition->lookup != PEAL__ISNULL &&
 	       !(condition->lookup == PEAL__EXACT && condition->values[0].kind == PEAL_VALUE_NULL);
 }
 
@@ -199,8 +201,9 @@ int peal__compiled_start(struct peal__compiled *compiled, struct peal__connectio
 			 struct peal__statement **ret_statement, struct peal_error *error)
 {
 	struct peal__statement *s = NULL;
-	int r = compiled->sql.failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory") :
-				       peal__statement_get(c, compiled->sql.data, compiled->sql.size, &s, error);
+	int r = compiled->sql.failed
+			? peal_error_set(error, PEAL_ENOMEM, "out of memory")
+			: peal__statement_get(c, compiled->sql.data, compiled->sql.size, &s, error);
 
 	for (size_t i = 0; i < compiled->count && r == 0; i++)
 		r = peal__statement_bind(s, i, &compiled->values[i], error);
@@ -212,8 +215,8 @@ int peal__compiled_start(struct peal__compiled *compiled, struct peal__connectio
 	return r;
 }
 
-int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection *c, int64_t *ret_changes,
-		       struct peal_error *error)
+int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection *c,
+		       int64_t *ret_changes, struct peal_error *error)
 {
 	struct peal__statement *s;
 	int r = peal__compiled_start(compiled, c, &s, error);

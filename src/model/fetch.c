@@ -13,8 +13,8 @@ struct peal_rows {
 	size_t count, capacity;
 };
 
-static int select_start(struct peal_query *query, struct peal__connection *c, struct peal__statement **ret_statement,
-			struct peal_error *error)
+static int select_start(struct peal_query *query, struct peal__connection *c,
+			struct peal__statement **ret_statement, struct peal_error *error)
 {
 	struct peal__compiled compiled = { 0 };
 
@@ -27,13 +27,14 @@ static int select_start(struct peal_query *query, struct peal__connection *c, st
 /* ---- Many ------------------------------------------------------------------------------------------------------------ */
 
 /* The texts of a row go where its instance is. */
-static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count, struct peal_error *error)
+static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count,
+		      struct peal_error *error)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (values[i].kind != PEAL_VALUE_TEXT && values[i].kind != PEAL_VALUE_BYTES)
 			continue;
-		values[i].as.text.data =
-			peal__arena_text(&rows->arena, values[i].as.text.data, values[i].as.text.size);
+		values[i].as.text.data = peal__arena_text(&rows->arena, values[i].as.text.data,
+							  values[i].as.text.size);
 		if (!values[i].as.text.data)
 			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
@@ -47,7 +48,8 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 	struct peal_instance *instance;
 	int r;
 
-	if (!row || !peal__db_grow(&rows->items, &rows->capacity, rows->count, sizeof(struct peal_instance *)))
+	if (!row || !peal__db_grow(&rows->items, &rows->capacity, rows->count,
+				   sizeof(struct peal_instance *)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	instance = peal__instance_in(query->model, row);
 	r = peal__instance_load(query->model, instance, db, values, error);
@@ -112,8 +114,8 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 	return r == PEAL_DONE ? 0 : r;
 }
 
-static int read_heard_rows(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
-			   struct peal_error *error)
+static int read_heard_rows(struct peal_query *query, struct peal_rows *rows,
+			   struct peal__connection *c, struct peal_error *error)
 {
 	struct value_row *first = NULL;
 	int r = read_values(query, rows, c, &first, error);
@@ -182,8 +184,8 @@ static int keep_in_instance(struct peal_instance *instance, struct peal_value *v
 }
 
 /* Reads the first row into values and looks whether there is a second one. */
-static int read_one(struct peal_query *query, struct peal_instance *instance, struct peal__connection *c,
-		    struct peal_value *values, struct peal_error *error)
+static int read_one(struct peal_query *query, struct peal_instance *instance,
+		    struct peal__connection *c, struct peal_value *values, struct peal_error *error)
 {
 	struct peal__statement *s;
 	int r = select_start(query, c, &s, error);
@@ -215,10 +217,12 @@ static int multiple(struct peal_query *query, struct peal_error *error)
 			return r;
 		peal_rows_free(rows);
 	}
-	return peal_error_set(error, PEAL_MULTIPLE, "there is more than one such %s", query->state->label);
+	return peal_error_set(error, PEAL_MULTIPLE, "there is more than one such %s",
+			      query->state->label);
 }
 
-static int get_one(struct peal_query *query, struct peal_instance *instance, int64_t limit, struct peal_error *error)
+static int get_one(struct peal_query *query, struct peal_instance *instance, int64_t limit,
+		   struct peal_error *error)
 {
 	struct peal_value values[PEAL_FIELDS_MAX];
 	struct peal__connection *c;
@@ -246,12 +250,14 @@ static int get_one(struct peal_query *query, struct peal_instance *instance, int
 	return r;
 }
 
-int peal_query_get(struct peal_query *query, struct peal_instance *instance, struct peal_error *error)
+int peal_query_get(struct peal_query *query, struct peal_instance *instance,
+		   struct peal_error *error)
 {
 	return get_one(query, instance, GET_MAX, error);
 }
 
-int peal_query_first(struct peal_query *query, struct peal_instance *instance, struct peal_error *error)
+int peal_query_first(struct peal_query *query, struct peal_instance *instance,
+		     struct peal_error *error)
 {
 	if (query && !query->order_count)
 		peal_query_order_by(query, "pk");
@@ -274,7 +280,8 @@ int peal_get(const struct peal_model *model, struct peal_instance *instance, con
 /* ---- Refresh --------------------------------------------------------------------------------------------------------- */
 
 /* The fresh instance's members become the old one's, and its texts with them. */
-static int take_over(struct peal_instance *instance, struct peal_instance *fresh, struct peal_error *error)
+static int take_over(struct peal_instance *instance, struct peal_instance *fresh,
+		     struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	int r = 0;
@@ -344,7 +351,8 @@ int peal_query_count(struct peal_query *query, int64_t *ret_count, struct peal_e
 	if (r != 0)
 		return r;
 	sliced = query->limit != INT64_MAX || query->offset;
-	peal__text_add(&compiled.sql, sliced ? "SELECT count(*) FROM (SELECT 1 FROM " : "SELECT count(*) FROM ");
+	peal__text_add(&compiled.sql,
+		       sliced ? "SELECT count(*) FROM (SELECT 1 FROM " : "SELECT count(*) FROM ");
 	peal__text_add_name(&compiled.sql, query->state->table);
 	peal__compile_where(&compiled, query);
 	if (sliced) {
@@ -387,12 +395,15 @@ static int compile_set(struct peal__compiled *compiled, const struct peal__model
 	int r;
 
 	if (i == PEAL__NO_FIELD)
-		return peal_error_set(error, PEAL_EINVAL, "update: %s has no field \"%s\"", state->label, named->name);
+		return peal_error_set(error, PEAL_EINVAL, "update: %s has no field \"%s\"",
+				      state->label, named->name);
 	r = peal__column_accept(state, column, &value, error);
 	if (r < 0)
 		return r;
-	if (named->operation == PEAL_ADD && value.kind != PEAL_VALUE_INT && value.kind != PEAL_VALUE_REAL)
-		return peal_error_set(error, PEAL_ETYPE, "update: only a number can be added to %s.%s", state->label,
+	if (named->operation == PEAL_ADD && value.kind != PEAL_VALUE_INT &&
+	    value.kind != PEAL_VALUE_REAL)
+		return peal_error_set(error, PEAL_ETYPE,
+				      "update: only a number can be added to %s.%s", state->label,
 				      column->name);
 	peal__text_add_name(&compiled->sql, column->db_name);
 	peal__text_add(&compiled->sql, " = ");
@@ -404,8 +415,8 @@ static int compile_set(struct peal__compiled *compiled, const struct peal__model
 	return 0;
 }
 
-static int update(struct peal_query *query, const struct peal_named_list *values, struct peal__connection *c,
-		  int64_t *ret_count, struct peal_error *error)
+static int update(struct peal_query *query, const struct peal_named_list *values,
+		  struct peal__connection *c, int64_t *ret_count, struct peal_error *error)
 {
 	struct peal__compiled compiled = { 0 };
 	int r = 0;
@@ -424,8 +435,8 @@ static int update(struct peal_query *query, const struct peal_named_list *values
 	return peal__compiled_run(&compiled, c, ret_count, error);
 }
 
-int peal_query_update(struct peal_query *query, const struct peal_named_list *values, int64_t *ret_count,
-		      struct peal_error *error)
+int peal_query_update(struct peal_query *query, const struct peal_named_list *values,
+		      int64_t *ret_count, struct peal_error *error)
 {
 	struct peal__connection *c;
 	int r = peal__query_ready(query, &c, error);

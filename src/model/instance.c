@@ -16,8 +16,8 @@ static int send_pre_init(const struct peal_model *model, const struct peal_value
 {
 	if (!peal_signal_is_heard(&peal_pre_init))
 		return 0;
-	return PEAL_SEND_ERROR(peal_pre_init, model, error, .row = row, .row_count = row ? peal__state(model)->count : 0,
-			       .values = values);
+	return PEAL_SEND_ERROR(peal_pre_init, model, error, .row = row,
+			       .row_count = row ? peal__state(model)->count : 0, .values = values);
 }
 
 static int send_post_init(struct peal_instance *instance, struct peal_error *error)
@@ -29,29 +29,34 @@ static int send_post_init(struct peal_instance *instance, struct peal_error *err
 
 bool peal__init_is_heard(const struct peal_model *model)
 {
-	return (peal_signal_is_heard(&peal_pre_init) && peal_has_receivers(&peal_pre_init, model)) ||
-	       (peal_signal_is_heard(&peal_post_init) && peal_has_receivers(&peal_post_init, model));
+	return (peal_signal_is_heard(&peal_pre_init) &&
+		peal_has_receivers(&peal_pre_init, model)) ||
+	       (peal_signal_is_heard(&peal_post_init) &&
+		peal_has_receivers(&peal_post_init, model));
 }
 
 /* ---- Fields by name ---------------------------------------------------------------------------------------------- */
 
-static int no_field(const struct peal__model_state *state, const char *name, struct peal_error *error)
+static int no_field(const struct peal__model_state *state, const char *name,
+		    struct peal_error *error)
 {
 	return peal_error_set(error, PEAL_EINVAL, "%s has no field \"%s\"", state->label, name);
 }
 
-static int attach(struct peal_instance *instance, const struct peal__column *column, struct peal_value value,
-		  struct peal_error *error)
+static int attach(struct peal_instance *instance, const struct peal__column *column,
+		  struct peal_value value, struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	struct peal_instance *object = value.kind == PEAL_VALUE_POINTER ? value.as.pointer : NULL;
-	struct peal_value key = object && object->model == column->field->to ? peal_key(object) : peal_value_null();
+	struct peal_value key =
+		object && object->model == column->field->to ? peal_key(object) : peal_value_null();
 	int r;
 
 	if (value.kind != PEAL_VALUE_NULL && (!object || object->model != column->field->to))
-		return peal_error_set(error, PEAL_EINVAL, "%s.%s takes a row of %s or null; a key goes to %s",
-				      state->label, column->field->name, peal_model_label(column->field->to),
-				      column->name);
+		return peal_error_set(error, PEAL_EINVAL,
+				      "%s.%s takes a row of %s or null; a key goes to %s",
+				      state->label, column->field->name,
+				      peal_model_label(column->field->to), column->name);
 	r = peal__member_write(instance, column, &key, PEAL__COPY, error);
 	if (r == 0)
 		peal__object_set(column, peal__row(instance), object);
@@ -62,7 +67,8 @@ static void detach_if_other(struct peal_instance *instance, const struct peal__c
 {
 	struct peal_instance *object = peal__object_get(column, peal__row(instance));
 
-	if (object && !peal_value_equal(peal_key(object), peal__member_read(column, peal__row(instance))))
+	if (object &&
+	    !peal_value_equal(peal_key(object), peal__member_read(column, peal__row(instance))))
 		peal__object_set(column, peal__row(instance), NULL);
 }
 
@@ -71,7 +77,8 @@ static bool is_deferred(const struct peal_instance *instance, size_t i)
 	return (instance->deferred[i / 64] >> (i % 64)) & 1;
 }
 
-int peal_field_set(struct peal_instance *instance, const char *name, struct peal_value value, struct peal_error *error)
+int peal_field_set(struct peal_instance *instance, const char *name, struct peal_value value,
+		   struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	bool by_relation;
@@ -95,8 +102,8 @@ int peal_field_set(struct peal_instance *instance, const char *name, struct peal
 	return r;
 }
 
-int peal_field_get(const struct peal_instance *instance, const char *name, struct peal_value *ret_value,
-		   struct peal_error *error)
+int peal_field_get(const struct peal_instance *instance, const char *name,
+		   struct peal_value *ret_value, struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	bool by_relation;
@@ -107,28 +114,33 @@ int peal_field_get(const struct peal_instance *instance, const char *name, struc
 	if (is_deferred(instance, i))
 		return PEAL_NOT_FOUND;
 	if (by_relation)
-		*ret_value = peal__value_instance(peal__object_get(&state->columns[i], peal__row(instance)));
+		*ret_value = peal__value_instance(
+			peal__object_get(&state->columns[i], peal__row(instance)));
 	else
 		*ret_value = peal__member_read(&state->columns[i], peal__row(instance));
 	return 0;
 }
 
-static int set_data(struct peal_instance *instance, size_t offset, uint16_t storage, struct peal_value value)
+static int set_data(struct peal_instance *instance, size_t offset, uint16_t storage,
+		    struct peal_value value)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 
 	for (size_t i = 0; i < state->count; i++)
 		if (state->columns[i].offset == offset && state->columns[i].storage == storage)
-			return peal__member_write(instance, &state->columns[i], &value, PEAL__COPY, NULL);
+			return peal__member_write(instance, &state->columns[i], &value, PEAL__COPY,
+						  NULL);
 	return PEAL_EINVAL;
 }
 
 int peal_set_text(struct peal_instance *instance, const char **member, const char *text)
 {
-	return set_data(instance, (size_t)((char *)member - peal__row(instance)), PEAL__S_TEXT, peal_value_text(text));
+	return set_data(instance, (size_t)((char *)member - peal__row(instance)), PEAL__S_TEXT,
+			peal_value_text(text));
 }
 
-int peal_set_bytes(struct peal_instance *instance, struct peal_bytes *member, const void *data, size_t size)
+int peal_set_bytes(struct peal_instance *instance, struct peal_bytes *member, const void *data,
+		   size_t size)
 {
 	return set_data(instance, (size_t)((char *)member - peal__row(instance)), PEAL__S_BYTES,
 			data ? peal_value_bytes(data, size) : peal_value_null());
@@ -176,7 +188,8 @@ static void begin(const struct peal_model *model, struct peal_instance *instance
 	instance->model = model;
 }
 
-static int set_initial(struct peal_instance *instance, const struct peal__column *column, struct peal_error *error)
+static int set_initial(struct peal_instance *instance, const struct peal__column *column,
+		       struct peal_error *error)
 {
 	const struct peal_field *field = column->field;
 	struct peal_value value = field->initial_fn ? field->initial_fn() : field->initial;
@@ -186,17 +199,20 @@ static int set_initial(struct peal_instance *instance, const struct peal__column
 		const char *empty = "";
 
 		/* As in Django: a text that may not be null starts empty. A key starts without a value. */
-		if (column->storage == PEAL__S_TEXT && !field->null && !field->primary_key && !column->relation)
+		if (column->storage == PEAL__S_TEXT && !field->null && !field->primary_key &&
+		    !column->relation)
 			memcpy(peal__row(instance) + column->offset, &empty, sizeof(empty));
 		return 0;
 	}
 	r = peal__column_accept(peal__state(instance->model), column, &value, error);
 	if (r < 0)
 		return r;
-	return peal__member_write(instance, column, &value, field->initial_fn ? PEAL__COPY : PEAL__BORROW, error);
+	return peal__member_write(instance, column, &value,
+				  field->initial_fn ? PEAL__COPY : PEAL__BORROW, error);
 }
 
-int peal__set_named(struct peal_instance *instance, const struct peal_named *named, struct peal_error *error)
+int peal__set_named(struct peal_instance *instance, const struct peal_named *named,
+		    struct peal_error *error)
 {
 	if (named->list || named->operation != PEAL_ASSIGN)
 		return peal_error_set(error, PEAL_EINVAL, "%s.%s: an instance takes plain values",
@@ -204,7 +220,8 @@ int peal__set_named(struct peal_instance *instance, const struct peal_named *nam
 	return peal_field_set(instance, named->name, named->value, error);
 }
 
-static int set_all(struct peal_instance *instance, const struct peal_named_list *values, struct peal_error *error)
+static int set_all(struct peal_instance *instance, const struct peal_named_list *values,
+		   struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	int r = 0;
@@ -216,8 +233,8 @@ static int set_all(struct peal_instance *instance, const struct peal_named_list 
 	return r;
 }
 
-int peal_init(const struct peal_model *model, struct peal_instance *instance, const struct peal_named_list *values,
-	      struct peal_error *error)
+int peal_init(const struct peal_model *model, struct peal_instance *instance,
+	      const struct peal_named_list *values, struct peal_error *error)
 {
 	int r = peal__model_check(model, error);
 
@@ -280,8 +297,9 @@ void peal_free(struct peal_instance *instance)
 
 /* ---- From the database -------------------------------------------------------------------------------------------- */
 
-int peal__instance_load(const struct peal_model *model, struct peal_instance *instance, struct peal_db *db,
-			const struct peal_value *values, struct peal_error *error)
+int peal__instance_load(const struct peal_model *model, struct peal_instance *instance,
+			struct peal_db *db, const struct peal_value *values,
+			struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(model);
 	void *owned = instance->owned;
@@ -296,7 +314,8 @@ int peal__instance_load(const struct peal_model *model, struct peal_instance *in
 
 		r = peal__column_accept(state, &state->columns[i], &value, error);
 		if (r == 0)
-			r = peal__member_write(instance, &state->columns[i], &value, PEAL__BORROW, error);
+			r = peal__member_write(instance, &state->columns[i], &value, PEAL__BORROW,
+					       error);
 	}
 	if (r == 0)
 		r = send_post_init(instance, error);

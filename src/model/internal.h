@@ -23,11 +23,11 @@ struct peal__column {
 	const char *name;    /* of the member: "author_id" */
 	const char *db_name; /* of the column */
 	uint32_t offset;     /* in the row */
-	uint32_t has;	     /* in the row, plus 1; 0: none */
+	uint32_t has;        /* in the row, plus 1; 0: none */
 	uint16_t storage;
-	uint8_t value_kind;  /* enum peal_value_kind */
+	uint8_t value_kind; /* enum peal_value_kind */
 	bool relation;
-	bool zero_is_null;   /* a key or a time without .has */
+	bool zero_is_null; /* a key or a time without .has */
 };
 
 /* A column of another model that refers to this one. */
@@ -39,17 +39,17 @@ struct peal__referrer {
 struct peal__model_state {
 	const struct peal_model *model;
 	struct peal__arena arena; /* all of the following */
-	const char *label;	  /* "school.Student" */
+	const char *label;        /* "school.Student" */
 	const char *table;
 	struct peal__column *columns;
 	uint8_t *value_kinds; /* of the columns, for the driver */
 	size_t count;
-	size_t key; /* the primary key's column */
-	const char *select;	 /* SELECT all columns FROM table */
-	const char *insert;	 /* all columns but the key */
-	const char *insert_key;	 /* all columns */
-	const char *update;	 /* all columns but the key, by key; NULL when there are none */
-	const char *remove;	 /* by key */
+	size_t key;             /* the primary key's column */
+	const char *select;     /* SELECT all columns FROM table */
+	const char *insert;     /* all columns but the key */
+	const char *insert_key; /* all columns */
+	const char *update;     /* all columns but the key, by key; NULL when there are none */
+	const char *remove;     /* by key */
 	struct peal__referrer *referrers; /* from peal__db_alloc */
 	size_t referrer_count, referrer_capacity;
 };
@@ -76,7 +76,8 @@ int peal__model_check(const struct peal_model *model, struct peal_error *error);
  * The column of a name: a member's ("author_id"), a relation's ("author"), or "pk"; by_relation (may be NULL) says
  * that it was the relation's. PEAL__NO_FIELD when there is none.
  */
-size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size, bool *by_relation);
+size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size,
+			 bool *by_relation);
 
 /* ---- Members: member.c --------------------------------------------------------------------------------------- */
 
@@ -89,7 +90,8 @@ enum peal__text_mode {
 
 /* Write a value that peal__column_accept() has accepted. */
 int peal__member_write(struct peal_instance *instance, const struct peal__column *column,
-		       const struct peal_value *value, enum peal__text_mode mode, struct peal_error *error);
+		       const struct peal_value *value, enum peal__text_mode mode,
+		       struct peal_error *error);
 
 /*
  * Convert *value to what the column holds (an integer to a boolean or a real, an instance to its key), or say why it
@@ -110,8 +112,9 @@ void peal__owned_free(struct peal_instance *instance);
 /* ---- Instances: instance.c ----------------------------------------------------------------------------------- */
 
 /* Begin an instance with the values of a row of the database, whose texts live as long as it does. */
-int peal__instance_load(const struct peal_model *model, struct peal_instance *instance, struct peal_db *db,
-			const struct peal_value *values, struct peal_error *error);
+int peal__instance_load(const struct peal_model *model, struct peal_instance *instance,
+			struct peal_db *db, const struct peal_value *values,
+			struct peal_error *error);
 
 /* Whether the init signals of the model are heard; they are sent by peal__instance_load(). */
 bool peal__init_is_heard(const struct peal_model *model);
@@ -124,7 +127,8 @@ void peal__texts_copy(struct peal_value *values, size_t count, char *room);
 int peal__instance_connection(const struct peal_instance *instance, const char *database,
 			      struct peal__connection **ret_connection, struct peal_error *error);
 
-int peal__set_named(struct peal_instance *instance, const struct peal_named *named, struct peal_error *error);
+int peal__set_named(struct peal_instance *instance, const struct peal_named *named,
+		    struct peal_error *error);
 
 /* Set the key to null. */
 void peal__key_clear(struct peal_instance *instance);

@@ -7,26 +7,26 @@
 
 /* ---- Integers of all sizes ------------------------------------------------------------------------------------ */
 
-#define INTEGER_STORAGES(X)                                                                                        \
-	X(PEAL__S_I8, int8_t, INT8_MIN, INT8_MAX)                                                                  \
-	X(PEAL__S_U8, uint8_t, 0, UINT8_MAX)                                                                       \
-	X(PEAL__S_I16, int16_t, INT16_MIN, INT16_MAX)                                                              \
-	X(PEAL__S_U16, uint16_t, 0, UINT16_MAX)                                                                    \
-	X(PEAL__S_I32, int32_t, INT32_MIN, INT32_MAX)                                                              \
-	X(PEAL__S_U32, uint32_t, 0, UINT32_MAX)                                                                    \
-	X(PEAL__S_I64, int64_t, INT64_MIN, INT64_MAX)                                                              \
+#define INTEGER_STORAGES(X)                           \
+	X(PEAL__S_I8, int8_t, INT8_MIN, INT8_MAX)     \
+	X(PEAL__S_U8, uint8_t, 0, UINT8_MAX)          \
+	X(PEAL__S_I16, int16_t, INT16_MIN, INT16_MAX) \
+	X(PEAL__S_U16, uint16_t, 0, UINT16_MAX)       \
+	X(PEAL__S_I32, int32_t, INT32_MIN, INT32_MAX) \
+	X(PEAL__S_U32, uint32_t, 0, UINT32_MAX)       \
+	X(PEAL__S_I64, int64_t, INT64_MIN, INT64_MAX) \
 	X(PEAL__S_U64, uint64_t, 0, INT64_MAX)
 
 static bool integer_read(uint16_t storage, const char *member, int64_t *ret)
 {
 	switch (storage) {
-#define X(storage_, type_, min_, max_)                                                                             \
-	case storage_: {                                                                                           \
-		type_ number;                                                                                      \
-                                                                                                                   \
-		memcpy(&number, member, sizeof(number));                                                           \
-		*ret = (int64_t)number;                                                                            \
-		return true;                                                                                       \
+#define X(storage_, type_, min_, max_)                   \
+	case storage_: {                                 \
+		type_ number;                            \
+                                                         \
+		memcpy(&number, member, sizeof(number)); \
+		*ret = (int64_t)number;                  \
+		return true;                             \
 	}
 		INTEGER_STORAGES(X)
 #undef X
@@ -38,12 +38,12 @@ static bool integer_read(uint16_t storage, const char *member, int64_t *ret)
 static bool integer_write(uint16_t storage, char *member, int64_t value)
 {
 	switch (storage) {
-#define X(storage_, type_, min_, max_)                                                                             \
-	case storage_: {                                                                                           \
-		type_ number = (type_)value;                                                                       \
-                                                                                                                   \
-		memcpy(member, &number, sizeof(number));                                                           \
-		return true;                                                                                       \
+#define X(storage_, type_, min_, max_)                   \
+	case storage_: {                                 \
+		type_ number = (type_)value;             \
+                                                         \
+		memcpy(member, &number, sizeof(number)); \
+		return true;                             \
 	}
 		INTEGER_STORAGES(X)
 #undef X
@@ -55,8 +55,8 @@ static bool integer_write(uint16_t storage, char *member, int64_t value)
 static bool integer_fits(uint16_t storage, int64_t value)
 {
 	switch (storage) {
-#define X(storage_, type_, min_, max_)                                                                             \
-	case storage_:                                                                                             \
+#define X(storage_, type_, min_, max_) \
+	case storage_:                 \
 		return value >= (min_) && value <= (max_);
 		INTEGER_STORAGES(X)
 #undef X
@@ -71,7 +71,8 @@ static struct peal_value integer_value(const struct peal__column *column, int64_
 {
 	if (!number && column->zero_is_null)
 		return peal_value_null();
-	return column->value_kind == PEAL_VALUE_TIME ? peal_value_time(number) : peal_value_int(number);
+	return column->value_kind == PEAL_VALUE_TIME ? peal_value_time(number)
+						     : peal_value_int(number);
 }
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row)
@@ -115,16 +116,17 @@ struct peal_value peal__member_read(const struct peal__column *column, const cha
 static const char *kind_name(uint32_t kind)
 {
 	static const char *const names[] = {
-		[PEAL_VALUE_NULL] = "null",   [PEAL_VALUE_BOOL] = "a boolean", [PEAL_VALUE_INT] = "an integer",
-		[PEAL_VALUE_REAL] = "a real", [PEAL_VALUE_TEXT] = "a text",    [PEAL_VALUE_BYTES] = "bytes",
-		[PEAL_VALUE_TIME] = "a time", [PEAL_VALUE_POINTER] = "a row",
+		[PEAL_VALUE_NULL] = "null",      [PEAL_VALUE_BOOL] = "a boolean",
+		[PEAL_VALUE_INT] = "an integer", [PEAL_VALUE_REAL] = "a real",
+		[PEAL_VALUE_TEXT] = "a text",    [PEAL_VALUE_BYTES] = "bytes",
+		[PEAL_VALUE_TIME] = "a time",    [PEAL_VALUE_POINTER] = "a row",
 	};
 
 	return kind < PEAL_COUNTOF(names) ? names[kind] : "a value of unknown kind";
 }
 
-static int refuse(const struct peal__model_state *state, const struct peal__column *column, int code,
-		  const char *reason, const char *what, struct peal_error *error)
+static int refuse(const struct peal__model_state *state, const struct peal__column *column,
+		  int code, const char *reason, const char *what, struct peal_error *error)
 {
 	peal_error_set(error, code, "%s.%s %s %s", state->label, column->name, reason, what);
 	if (error)
@@ -166,7 +168,9 @@ static int key_of_row(const struct peal__model_state *state, const struct peal__
 
 	if (!column->relation || !instance || instance->model != column->field->to)
 		return refuse(state, column, PEAL_EINVAL, "does not take a row of",
-			      instance && instance->model ? peal_model_label(instance->model) : "no model", error);
+			      instance && instance->model ? peal_model_label(instance->model)
+							  : "no model",
+			      error);
 	*value = peal_key(instance);
 	if (value->kind == PEAL_VALUE_NULL)
 		return refuse(state, column, PEAL_EINVAL, "was given a row that is not saved, of",
@@ -188,13 +192,16 @@ int peal__column_accept(const struct peal__model_state *state, const struct peal
 			return r;
 	}
 	if (!convert(column, value))
-		return refuse(state, column, PEAL_ETYPE, "does not take", kind_name(value->kind), error);
+		return refuse(state, column, PEAL_ETYPE, "does not take", kind_name(value->kind),
+			      error);
 	if (value->kind == PEAL_VALUE_INT && !integer_fits(column->storage, value->as.integer)) {
 		snprintf(number, sizeof(number), "%" PRId64, value->as.integer);
 		return refuse(state, column, PEAL_ETYPE, "has no room for", number, error);
 	}
-	if (value->kind == PEAL_VALUE_TEXT && memchr(value->as.text.data, '\0', value->as.text.size))
-		return refuse(state, column, PEAL_ETYPE, "does not take", "a text that contains a NUL", error);
+	if (value->kind == PEAL_VALUE_TEXT &&
+	    memchr(value->as.text.data, '\0', value->as.text.size))
+		return refuse(state, column, PEAL_ETYPE, "does not take",
+			      "a text that contains a NUL", error);
 	return 0;
 }
 
@@ -251,8 +258,8 @@ void peal__owned_free(struct peal_instance *instance)
 }
 
 /* The old copy goes after the new one is made: the new text may be a part of it. */
-static int data_copy(struct peal_instance *instance, const struct peal__column *column, const void **data, size_t size,
-		     struct peal_error *error)
+static int data_copy(struct peal_instance *instance, const struct peal__column *column,
+		     const void **data, size_t size, struct peal_error *error)
 {
 	char *copy = NULL;
 
@@ -268,8 +275,9 @@ static int data_copy(struct peal_instance *instance, const struct peal__column *
 	return 0;
 }
 
-static int data_write(struct peal_instance *instance, const struct peal__column *column, const void *data, size_t size,
-		      enum peal__text_mode mode, struct peal_error *error)
+static int data_write(struct peal_instance *instance, const struct peal__column *column,
+		      const void *data, size_t size, enum peal__text_mode mode,
+		      struct peal_error *error)
 {
 	char *member = peal__row(instance) + column->offset;
 
@@ -291,14 +299,14 @@ static int data_write(struct peal_instance *instance, const struct peal__column 
 	return 0;
 }
 
-static int null_write(struct peal_instance *instance, const struct peal__column *column, enum peal__text_mode mode,
-		      struct peal_error *error)
+static int null_write(struct peal_instance *instance, const struct peal__column *column,
+		      enum peal__text_mode mode, struct peal_error *error)
 {
 	if (column->storage == PEAL__S_TEXT || column->storage == PEAL__S_BYTES)
 		return data_write(instance, column, NULL, 0, mode, error);
 	if (!column->has && !column->zero_is_null)
-		return refuse(peal__state(instance->model), column, PEAL_ETYPE, "cannot be", "null: it has no .has",
-			      error);
+		return refuse(peal__state(instance->model), column, PEAL_ETYPE, "cannot be",
+			      "null: it has no .has", error);
 	integer_write(column->storage, peal__row(instance) + column->offset, 0);
 	return 0;
 }
@@ -314,7 +322,8 @@ static void real_write(const struct peal__column *column, char *member, double r
 }
 
 int peal__member_write(struct peal_instance *instance, const struct peal__column *column,
-		       const struct peal_value *value, enum peal__text_mode mode, struct peal_error *error)
+		       const struct peal_value *value, enum peal__text_mode mode,
+		       struct peal_error *error)
 {
 	char *row = peal__row(instance);
 	bool has = value->kind != PEAL_VALUE_NULL;

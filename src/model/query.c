@@ -9,13 +9,20 @@ static const struct {
 	enum peal__lookup lookup;
 	const char *before, *after; /* of a pattern */
 } lookups[] = {
-	{ "exact", PEAL__EXACT, "", "" },	    { "iexact", PEAL__LIKE, "", "" },
-	{ "contains", PEAL__CONTAINS, "", "" },	    { "icontains", PEAL__LIKE, "%", "%" },
-	{ "startswith", PEAL__STARTSWITH, "", "" }, { "istartswith", PEAL__LIKE, "", "%" },
-	{ "endswith", PEAL__ENDSWITH, "", "" },	    { "iendswith", PEAL__LIKE, "%", "" },
-	{ "gt", PEAL__GT, "", "" },		    { "gte", PEAL__GTE, "", "" },
-	{ "lt", PEAL__LT, "", "" },		    { "lte", PEAL__LTE, "", "" },
-	{ "isnull", PEAL__ISNULL, "", "" },	    { "in", PEAL__IN, "", "" },
+	{ "exact", PEAL__EXACT, "", "" },
+	{ "iexact", PEAL__LIKE, "", "" },
+	{ "contains", PEAL__CONTAINS, "", "" },
+	{ "icontains", PEAL__LIKE, "%", "%" },
+	{ "startswith", PEAL__STARTSWITH, "", "" },
+	{ "istartswith", PEAL__LIKE, "", "%" },
+	{ "endswith", PEAL__ENDSWITH, "", "" },
+	{ "iendswith", PEAL__LIKE, "%", "" },
+	{ "gt", PEAL__GT, "", "" },
+	{ "gte", PEAL__GTE, "", "" },
+	{ "lt", PEAL__LT, "", "" },
+	{ "lte", PEAL__LTE, "", "" },
+	{ "isnull", PEAL__ISNULL, "", "" },
+	{ "in", PEAL__IN, "", "" },
 	{ "range", PEAL__RANGE, "", "" },
 };
 
@@ -68,7 +75,8 @@ void peal_query_using(struct peal_query *query, const char *alias)
 		no_memory(query);
 }
 
-int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection, struct peal_error *error)
+int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection,
+		      struct peal_error *error)
 {
 	if (!query)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -96,10 +104,12 @@ static int value_copy(struct peal_query *query, struct peal_value *value)
 }
 
 /* The text as a pattern of LIKE with \ as its escape. */
-static int pattern(struct peal_query *query, struct peal_value *value, const char *before, const char *after)
+static int pattern(struct peal_query *query, struct peal_value *value, const char *before,
+		   const char *after)
 {
 	size_t size = value->as.text.size;
-	char *text = peal__arena_alloc(&query->arena, 2 * size + strlen(before) + strlen(after) + 1);
+	char *text =
+		peal__arena_alloc(&query->arena, 2 * size + strlen(before) + strlen(after) + 1);
 	char *at = text;
 
 	if (!text)
@@ -125,36 +135,39 @@ static int lookup_find(struct peal_query *query, const char *name, size_t *ret)
 			return 0;
 		}
 	}
-	return peal_error_set(&query->error, PEAL_EINVAL, "%s: there is no lookup \"%s\"", query->state->label, name);
+	return peal_error_set(&query->error, PEAL_EINVAL, "%s: there is no lookup \"%s\"",
+			      query->state->label, name);
 }
 
-static int condition_value(struct peal_query *query, const struct peal__column *column, size_t lookup,
-			   struct peal_value *value)
+static int condition_value(struct peal_query *query, const struct peal__column *column,
+			   size_t lookup, struct peal_value *value)
 {
-	bool textual = lookups[lookup].lookup >= PEAL__LIKE && lookups[lookup].lookup <= PEAL__ENDSWITH;
+	bool textual =
+		lookups[lookup].lookup >= PEAL__LIKE && lookups[lookup].lookup <= PEAL__ENDSWITH;
 	int r;
 
 	if (lookups[lookup].lookup == PEAL__ISNULL)
-		return value->kind == PEAL_VALUE_BOOL ?
-			       0 :
-			       peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: isnull takes a boolean",
-					      query->state->label, column->name);
+		return value->kind == PEAL_VALUE_BOOL
+			       ? 0
+			       : peal_error_set(&query->error, PEAL_ETYPE,
+						"%s.%s: isnull takes a boolean",
+						query->state->label, column->name);
 	if (value->kind == PEAL_VALUE_NULL && lookups[lookup].lookup != PEAL__EXACT)
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s does not take null", query->state->label,
-				      column->name, lookups[lookup].name);
+		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s does not take null",
+				      query->state->label, column->name, lookups[lookup].name);
 	if (textual && column->value_kind != PEAL_VALUE_TEXT)
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s is for text", query->state->label,
-				      column->name, lookups[lookup].name);
+		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s is for text",
+				      query->state->label, column->name, lookups[lookup].name);
 	r = peal__column_accept(query->state, column, value, &query->error);
 	if (r < 0)
 		return r;
-	return lookups[lookup].lookup == PEAL__LIKE ?
-		       pattern(query, value, lookups[lookup].before, lookups[lookup].after) :
-		       value_copy(query, value);
+	return lookups[lookup].lookup == PEAL__LIKE
+		       ? pattern(query, value, lookups[lookup].before, lookups[lookup].after)
+		       : value_copy(query, value);
 }
 
-static int condition_values(struct peal_query *query, struct peal__condition *condition, size_t lookup,
-			    const struct peal_value *values, size_t count)
+static int condition_values(struct peal_query *query, struct peal__condition *condition,
+			    size_t lookup, const struct peal_value *values, size_t count)
 {
 	condition->count = count;
 	condition->values = peal__arena_alloc(&query->arena, (count + 1) * sizeof(*values));
@@ -171,7 +184,8 @@ static int condition_values(struct peal_query *query, struct peal__condition *co
 	return 0;
 }
 
-static int condition_init(struct peal_query *query, struct peal__condition *condition, const struct peal_named *named)
+static int condition_init(struct peal_query *query, struct peal__condition *condition,
+			  const struct peal_named *named)
 {
 	const char *separator = strstr(named->name, "__");
 	size_t size = separator ? (size_t)(separator - named->name) : strlen(named->name);
@@ -181,30 +195,34 @@ static int condition_init(struct peal_query *query, struct peal__condition *cond
 	int r;
 
 	if (column == PEAL__NO_FIELD)
-		return peal_error_set(&query->error, PEAL_EINVAL, "%s has no field \"%.*s\"", query->state->label,
-				      (int)size, named->name);
+		return peal_error_set(&query->error, PEAL_EINVAL, "%s has no field \"%.*s\"",
+				      query->state->label, (int)size, named->name);
 	r = lookup_find(query, separator ? separator + 2 : "exact", &lookup);
 	if (r < 0)
 		return r;
 	condition->column = &query->state->columns[column];
 	condition->lookup = lookups[lookup].lookup;
 	wants_list = condition->lookup == PEAL__IN || condition->lookup == PEAL__RANGE;
-	if (wants_list != (named->list || named->count) || (condition->lookup == PEAL__RANGE && named->count != 2))
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s takes %s", query->state->label,
-				      condition->column->name, lookups[lookup].name,
-				      condition->lookup == PEAL__IN    ? "a list" :
-				      condition->lookup == PEAL__RANGE ? "a list of two" :
-									 "one value");
+	if (wants_list != (named->list || named->count) ||
+	    (condition->lookup == PEAL__RANGE && named->count != 2))
+		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s takes %s",
+				      query->state->label, condition->column->name,
+				      lookups[lookup].name,
+				      condition->lookup == PEAL__IN      ? "a list"
+				      : condition->lookup == PEAL__RANGE ? "a list of two"
+									 : "one value");
 	return condition_values(query, condition, lookup, wants_list ? named->list : &named->value,
 				wants_list ? named->count : 1);
 }
 
-static struct peal__group *group_new(struct peal_query *query, enum peal__group_kind kind, size_t count)
+static struct peal__group *group_new(struct peal_query *query, enum peal__group_kind kind,
+				     size_t count)
 {
 	struct peal__group *group = peal__arena_alloc(&query->arena, sizeof(*group));
 
 	if (group)
-		group->conditions = peal__arena_alloc(&query->arena, (count + 1) * sizeof(*group->conditions));
+		group->conditions =
+			peal__arena_alloc(&query->arena, (count + 1) * sizeof(*group->conditions));
 	if (!group || !group->conditions) {
 		no_memory(query);
 		return NULL;
@@ -216,7 +234,8 @@ static struct peal__group *group_new(struct peal_query *query, enum peal__group_
 	return group;
 }
 
-static void add_group(struct peal_query *query, enum peal__group_kind kind, const struct peal_named_list *list)
+static void add_group(struct peal_query *query, enum peal__group_kind kind,
+		      const struct peal_named_list *list)
 {
 	struct peal__group *group;
 
@@ -245,7 +264,8 @@ void peal_query_exclude(struct peal_query *query, const struct peal_named_list *
 void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
 			   const struct peal_value *keys, size_t count)
 {
-	struct peal__group *group = query && !query->error.code ? group_new(query, PEAL__ALL, 1) : NULL;
+	struct peal__group *group =
+		query && !query->error.code ? group_new(query, PEAL__ALL, 1) : NULL;
 	size_t lookup = 0;
 
 	if (!group)
@@ -274,8 +294,9 @@ void peal_query_order_by_names(struct peal_query *query, const struct peal_names
 		size_t column = peal__column_find(query->state, name, strlen(name), NULL);
 
 		if (column == PEAL__NO_FIELD) {
-			peal_error_set(&query->error, PEAL_EINVAL, "order_by: %s has no field \"%s\"",
-				       query->state->label, name);
+			peal_error_set(&query->error, PEAL_EINVAL,
+				       "order_by: %s has no field \"%s\"", query->state->label,
+				       name);
 			return;
 		}
 		query->order[query->order_count++] =
@@ -288,12 +309,14 @@ void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit)
 	if (!query || query->error.code)
 		return;
 	if (offset < 0 || limit < 0) {
-		peal_error_set(&query->error, PEAL_EINVAL, "%s: a slice does not count from the end",
-			       query->state->label);
+		peal_error_set(&query->error, PEAL_EINVAL,
+			       "%s: a slice does not count from the end", query->state->label);
 		return;
 	}
 	/* A slice of a slice. */
-	query->limit = offset >= query->limit ? 0 : query->limit == INT64_MAX ? INT64_MAX : query->limit - offset;
+	query->limit = offset >= query->limit      ? 0
+		       : query->limit == INT64_MAX ? INT64_MAX
+						   : query->limit - offset;
 	query->limit = limit < query->limit ? limit : query->limit;
 	query->offset = offset > INT64_MAX - query->offset ? INT64_MAX : query->offset + offset;
 }
@@ -302,11 +325,12 @@ static void copy_group(struct peal_query *copy, const struct peal__group *group)
 {
 	struct peal__group *new = group_new(copy, group->kind, group->count);
 
-	for (size_t i = 0; new && i < group->count; i++) {
+	for (size_t i = 0; new &&i < group->count; i++) {
 		struct peal__condition *condition = &new->conditions[i];
 
 		*condition = group->conditions[i];
-		condition->values = peal__arena_alloc(&copy->arena, (condition->count + 1) * sizeof(struct peal_value));
+		condition->values = peal__arena_alloc(
+			&copy->arena, (condition->count + 1) * sizeof(struct peal_value));
 		if (!condition->values) {
 			no_memory(copy);
 			return;
@@ -328,12 +352,15 @@ struct peal_query *peal_query_copy(const struct peal_query *query)
 	copy->limit = query->limit;
 	copy->error = query->error;
 	peal_query_using(copy, query->alias);
-	for (const struct peal__group *group = query->groups; group && !copy->error.code; group = group->next)
+	for (const struct peal__group *group = query->groups; group && !copy->error.code;
+	     group = group->next)
 		copy_group(copy, group);
 	if (query->order_count && !copy->error.code) {
-		copy->order = peal__arena_alloc(&copy->arena, query->order_count * sizeof(*copy->order));
+		copy->order =
+			peal__arena_alloc(&copy->arena, query->order_count * sizeof(*copy->order));
 		if (copy->order) {
-			memcpy(copy->order, query->order, query->order_count * sizeof(*copy->order));
+			memcpy(copy->order, query->order,
+			       query->order_count * sizeof(*copy->order));
 			copy->order_count = query->order_count;
 		} else {
 			no_memory(copy);

@@ -61,7 +61,7 @@ struct peal_query {
 	struct peal__order *order;
 	size_t order_count;
 	int64_t offset;
-	int64_t limit; /* INT64_MAX: all */
+	int64_t limit;           /* INT64_MAX: all */
 	struct peal_error error; /* the first thing that went wrong */
 };
 
@@ -72,20 +72,23 @@ struct peal__compiled {
 	size_t count, capacity;
 };
 
-void peal__compile_value(struct peal__compiled *compiled, const struct peal_value *value); /* adds $n */
+void peal__compile_value(struct peal__compiled *compiled,
+			 const struct peal_value *value); /* adds $n */
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query);
-void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query *query); /* order, slice */
+void peal__compile_tail(struct peal__compiled *compiled,
+			const struct peal_query *query); /* order, slice */
 void peal__compiled_fini(struct peal__compiled *compiled);
 
 /* A statement with everything bound, to be given back by peal__statement_put(); ends *compiled whatever happens. */
 int peal__compiled_start(struct peal__compiled *compiled, struct peal__connection *connection,
 			 struct peal__statement **ret_statement, struct peal_error *error);
 /* The same, run to its end. ret_changes may be NULL. */
-int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection *connection, int64_t *ret_changes,
-		       struct peal_error *error);
+int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection *connection,
+		       int64_t *ret_changes, struct peal_error *error);
 
 /* The error that building has left, or 0; and the connection. query may be NULL: there was no memory for it. */
-int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection, struct peal_error *error);
+int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection,
+		      struct peal_error *error);
 
 /* filter(column IN keys), for relations. */
 void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,

@@ -30,7 +30,8 @@ static int wrong(const struct peal_model *model, const struct peal_field *field,
 		 struct peal_error *error)
 {
 	peal_error_set(error, PEAL_EINVAL, "%s.%s%s%s: %s", model->app ? model->app : "?",
-		       model->name ? model->name : "?", field ? "." : "", field ? field->name : "", reason);
+		       model->name ? model->name : "?", field ? "." : "", field ? field->name : "",
+		       reason);
 	if (error && field)
 		snprintf(error->field, sizeof(error->field), "%s", field->name);
 	return PEAL_EINVAL;
@@ -62,29 +63,36 @@ static bool can_be_null(const struct peal_field *field)
 	       is_relation(field) || is_key(field) || field->kind == PEAL_FIELD_DATETIME;
 }
 
-static int relation_check(const struct peal_model *model, const struct peal_field *field, struct peal_error *error)
+static int relation_check(const struct peal_model *model, const struct peal_field *field,
+			  struct peal_error *error)
 {
 	if (field->on_delete < PEAL_CASCADE || field->on_delete > PEAL_DO_NOTHING)
 		return wrong(model, field, "on_delete is missing", error);
 	if (field->on_delete == PEAL_SET_NULL && !field->null)
 		return wrong(model, field, "PEAL_SET_NULL needs .null = true", error);
-	if (field->on_delete == PEAL_SET_DEFAULT && !field->null && !field->initial.kind && !field->initial_fn)
-		return wrong(model, field, "PEAL_SET_DEFAULT needs .initial or .null = true", error);
+	if (field->on_delete == PEAL_SET_DEFAULT && !field->null && !field->initial.kind &&
+	    !field->initial_fn)
+		return wrong(model, field, "PEAL_SET_DEFAULT needs .initial or .null = true",
+			     error);
 	return 0;
 }
 
-static int field_check(const struct peal_model *model, const struct peal_field *field, struct peal_error *error)
+static int field_check(const struct peal_model *model, const struct peal_field *field,
+		       struct peal_error *error)
 {
 	if (field->column && !*field->column)
 		return wrong(model, field, ".column is empty", error);
 	if (strstr(field->name, "__"))
-		return wrong(model, field, "a name must not contain \"__\", which separates lookups", error);
+		return wrong(model, field,
+			     "a name must not contain \"__\", which separates lookups", error);
 	if (field->null && is_key(field))
 		return wrong(model, field, "a primary key is never null", error);
 	if (field->null && !can_be_null(field))
-		return wrong(model, field, ".null needs .has, a bool that says whether there is a value", error);
+		return wrong(model, field,
+			     ".null needs .has, a bool that says whether there is a value", error);
 	if (field->kind == PEAL_FIELD_CHAR && !field->max_length)
-		return wrong(model, field, "PEAL_CHAR needs .max_length (or use PEAL_LONG_TEXT)", error);
+		return wrong(model, field, "PEAL_CHAR needs .max_length (or use PEAL_LONG_TEXT)",
+			     error);
 	if ((field->auto_now || field->auto_now_add) && field->kind != PEAL_FIELD_DATETIME)
 		return wrong(model, field, ".auto_now is for date-times", error);
 	return is_relation(field) ? relation_check(model, field, error) : 0;
@@ -95,7 +103,8 @@ static int model_check(const struct peal_model *model, struct peal_error *error)
 	size_t keys = 0;
 
 	if (!is_identifier(model->app) || !is_identifier(model->name))
-		return wrong(model, NULL, ".app and .name must be words of letters, digits and _", error);
+		return wrong(model, NULL, ".app and .name must be words of letters, digits and _",
+			     error);
 	if (!model->fields.count || model->fields.count > PEAL_FIELDS_MAX)
 		return wrong(model, NULL, "a model has 1 to 128 fields", error);
 	for (size_t i = 0; i < model->fields.count; i++) {
@@ -106,11 +115,13 @@ static int model_check(const struct peal_model *model, struct peal_error *error)
 		keys += is_key(&model->fields.items[i]);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(model->fields.items[i].name, model->fields.items[k].name) == 0)
-				return wrong(model, &model->fields.items[i], "there are two fields of this name",
-					     error);
+				return wrong(model, &model->fields.items[i],
+					     "there are two fields of this name", error);
 	}
 	if (keys != 1)
-		return wrong(model, NULL, keys ? "there are two primary keys" : "there is no primary key (PEAL_ID)",
+		return wrong(model, NULL,
+			     keys ? "there are two primary keys"
+				  : "there is no primary key (PEAL_ID)",
 			     error);
 	return 0;
 }
@@ -149,11 +160,13 @@ static uint8_t value_kind_of(const struct peal_field *field)
 	}
 }
 
-static bool column_init(struct peal__model_state *state, struct peal__column *column, const struct peal_field *field)
+static bool column_init(struct peal__model_state *state, struct peal__column *column,
+			const struct peal_field *field)
 {
 	column->field = field;
 	column->relation = is_relation(field);
-	column->name = column->relation ? arena_join(&state->arena, field->name, "_id", "") : field->name;
+	column->name =
+		column->relation ? arena_join(&state->arena, field->name, "_id", "") : field->name;
 	column->db_name = field->column ? field->column : column->name;
 	column->offset = field->offset;
 	column->has = field->has;
@@ -165,8 +178,8 @@ static bool column_init(struct peal__model_state *state, struct peal__column *co
 	return column->name;
 }
 
-static void add_columns(struct peal__text *sql, const struct peal__model_state *state, bool with_key,
-			const char *after_each)
+static void add_columns(struct peal__text *sql, const struct peal__model_state *state,
+			bool with_key, const char *after_each)
 {
 	const char *between = "";
 
@@ -200,7 +213,8 @@ static void add_by_key(struct peal__text *sql, const struct peal__model_state *s
 
 static const char *sql_keep(struct peal__model_state *state, struct peal__text *sql)
 {
-	const char *text = sql->failed ? NULL : peal__arena_text(&state->arena, sql->data, sql->size);
+	const char *text =
+		sql->failed ? NULL : peal__arena_text(&state->arena, sql->data, sql->size);
 
 	peal__text_fini(sql);
 	return text;
@@ -294,7 +308,8 @@ static void state_free(struct peal__model_state *state)
 	peal__db_free(state);
 }
 
-static int state_new(const struct peal_model *model, struct peal__model_state **ret_state, struct peal_error *error)
+static int state_new(const struct peal_model *model, struct peal__model_state **ret_state,
+		     struct peal_error *error)
 {
 	struct peal__model_state *state;
 	int r = model_check(model, error);
@@ -331,14 +346,16 @@ static bool tie_relations(void)
 	for (size_t i = 0; i < model_count; i++) {
 		for (size_t k = 0; k < models[i]->count; k++) {
 			const struct peal__column *column = &models[i]->columns[k];
-			struct peal__model_state *to = column->relation ? state_of(column->field->to) : NULL;
+			struct peal__model_state *to =
+				column->relation ? state_of(column->field->to) : NULL;
 
 			if (!to)
 				continue;
-			if (!peal__db_grow(&to->referrers, &to->referrer_capacity, to->referrer_count,
-					   sizeof(*to->referrers)))
+			if (!peal__db_grow(&to->referrers, &to->referrer_capacity,
+					   to->referrer_count, sizeof(*to->referrers)))
 				return false;
-			to->referrers[to->referrer_count++] = (struct peal__referrer){ models[i], k };
+			to->referrers[to->referrer_count++] =
+				(struct peal__referrer){ models[i], k };
 		}
 	}
 	return true;
@@ -362,7 +379,8 @@ static int enlist(const struct peal_model *model, struct peal_error *error)
 
 	if (state_of(model))
 		return 0;
-	if (!peal__db_grow(&models, &model_capacity, model_count, sizeof(struct peal__model_state *)))
+	if (!peal__db_grow(&models, &model_capacity, model_count,
+			   sizeof(struct peal__model_state *)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	r = state_new(model, &models[model_count], error);
 	if (r == 0)
@@ -376,7 +394,8 @@ static int publish(struct peal__model_state *state, struct peal_error *error)
 
 	*state->model->state = state;
 	if (peal_signal_is_heard(&peal_class_prepared))
-		r = PEAL_SEND_ERROR(peal_class_prepared, state->model, error, .model = state->model);
+		r = PEAL_SEND_ERROR(peal_class_prepared, state->model, error,
+				    .model = state->model);
 	if (r != 0)
 		return r;
 	r = peal_sender_register(state->label, state->model);
@@ -393,7 +412,8 @@ static void unpublish(struct peal__model_state *state)
 	*state->model->state = NULL;
 }
 
-int peal_models_register(const struct peal_model *const *wanted, size_t count, struct peal_error *error)
+int peal_models_register(const struct peal_model *const *wanted, size_t count,
+			 struct peal_error *error)
 {
 	size_t before = model_count;
 	int r = 0;
@@ -443,7 +463,8 @@ const struct peal_model *peal_models_at(size_t index)
 	return index < model_count ? models[index]->model : NULL;
 }
 
-size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size, bool *by_relation)
+size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size,
+			 bool *by_relation)
 {
 	bool unused;
 

@@ -15,7 +15,7 @@ struct save {
 	struct peal__connection *connection;
 	struct peal_error *error;
 	const struct peal_names *update_fields; /* NULL: all */
-	bool written[PEAL_FIELDS_MAX];		/* the columns of update_fields */
+	bool written[PEAL_FIELDS_MAX];          /* the columns of update_fields */
 };
 
 /* ---- Before pre_save ----------------------------------------------------------------------------------------------- */
@@ -29,13 +29,16 @@ static int attached_check(struct save *save, const struct peal__column *column)
 	if (!object)
 		return 0;
 	if (object->model != column->field->to)
-		return peal_error_set(save->error, PEAL_EINVAL, "%s.%s: the attached row is not an instance of %s",
-				      save->state->label, column->field->name, peal_model_label(column->field->to));
+		return peal_error_set(save->error, PEAL_EINVAL,
+				      "%s.%s: the attached row is not an instance of %s",
+				      save->state->label, column->field->name,
+				      peal_model_label(column->field->to));
 	key = peal_key(object);
 	mine = peal__member_read(column, row);
 	if (key.kind == PEAL_VALUE_NULL)
-		return peal_error_set(save->error, PEAL_EINVAL, "%s.%s: the attached %s is not saved",
-				      save->state->label, column->field->name, peal_model_label(object->model));
+		return peal_error_set(save->error, PEAL_EINVAL,
+				      "%s.%s: the attached %s is not saved", save->state->label,
+				      column->field->name, peal_model_label(object->model));
 	if (mine.kind == PEAL_VALUE_NULL)
 		return peal__member_write(save->instance, column, &key, PEAL__COPY, save->error);
 	if (!peal_value_equal(key, mine))
@@ -48,15 +51,17 @@ static int names_check(struct save *save)
 	const struct peal_names *names = save->update_fields;
 
 	for (size_t i = 0; i < names->count; i++) {
-		size_t column = peal__column_find(save->state, names->items[i], strlen(names->items[i]), NULL);
+		size_t column = peal__column_find(save->state, names->items[i],
+						  strlen(names->items[i]), NULL);
 
 		if (column == PEAL__NO_FIELD)
-			return peal_error_set(save->error, PEAL_EINVAL, "update_fields: %s has no field \"%s\"",
+			return peal_error_set(save->error, PEAL_EINVAL,
+					      "update_fields: %s has no field \"%s\"",
 					      save->state->label, names->items[i]);
 		if (column == save->state->key)
 			return peal_error_set(save->error, PEAL_EINVAL,
-					      "update_fields: \"%s\" is the primary key of %s", names->items[i],
-					      save->state->label);
+					      "update_fields: \"%s\" is the primary key of %s",
+					      names->items[i], save->state->label);
 		save->written[column] = true;
 	}
 	return 0;
@@ -66,10 +71,12 @@ static int options_check(struct save *save)
 {
 	const struct peal_save_options *options = save->options;
 
-	if (options->force_insert && (options->force_update || (save->update_fields && save->update_fields->count)))
-		return peal_error_set(save->error, PEAL_EINVAL,
-				      "%s: force_insert cannot go with force_update or update_fields",
-				      save->state->label);
+	if (options->force_insert &&
+	    (options->force_update || (save->update_fields && save->update_fields->count)))
+		return peal_error_set(
+			save->error, PEAL_EINVAL,
+			"%s: force_insert cannot go with force_update or update_fields",
+			save->state->label);
 	return save->update_fields ? names_check(save) : 0;
 }
 
@@ -84,7 +91,8 @@ static int set_now(struct save *save, bool inserting)
 		const struct peal__column *column = &save->state->columns[i];
 
 		if (column->field->auto_now || (column->field->auto_now_add && inserting))
-			r = peal__member_write(save->instance, column, &now, PEAL__BORROW, save->error);
+			r = peal__member_write(save->instance, column, &now, PEAL__BORROW,
+					       save->error);
 	}
 	return r;
 }
@@ -95,14 +103,17 @@ static int bind_column(struct save *save, struct peal__statement *s, size_t inde
 	struct peal_value value = peal__member_read(column, peal__row(save->instance));
 
 	/* Members are typed by the compiler; only an unsigned number can be too large for a column. */
-	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value.as.integer < 0 && value.kind == PEAL_VALUE_INT))
-		return peal_error_set(save->error, PEAL_ETYPE, "%s.%s: the number is too large for a database",
+	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value.as.integer < 0 &&
+			  value.kind == PEAL_VALUE_INT))
+		return peal_error_set(save->error, PEAL_ETYPE,
+				      "%s.%s: the number is too large for a database",
 				      save->state->label, column->name);
 	return peal__statement_bind(s, index, &value, save->error);
 }
 
 /* Runs a statement whose parameters are the wanted columns, and then perhaps the key. */
-static int run(struct save *save, const char *sql, bool with_key_column, bool by_key, int64_t *ret_changes)
+static int run(struct save *save, const char *sql, bool with_key_column, bool by_key,
+	       int64_t *ret_changes)
 {
 	const struct peal__model_state *state = save->state;
 	bool some = !with_key_column && by_key && save->update_fields;
@@ -150,8 +161,8 @@ static int update_some(struct save *save, int64_t *ret_changes)
 	peal__text_add_name(&sql, state->columns[state->key].db_name);
 	peal__text_add(&sql, " = $");
 	peal__text_add_number(&sql, number + 1);
-	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory") :
-			 run(save, sql.data, false, true, ret_changes);
+	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory")
+		       : run(save, sql.data, false, true, ret_changes);
 	peal__text_fini(&sql);
 	return r;
 }
@@ -168,8 +179,8 @@ static int update_nothing(struct save *save, int64_t *ret_changes)
 	peal__text_add(&sql, " WHERE ");
 	peal__text_add_name(&sql, save->state->columns[save->state->key].db_name);
 	peal__text_add(&sql, " = $1");
-	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory") :
-			 peal__statement_get(save->connection, sql.data, sql.size, &s, save->error);
+	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory")
+		       : peal__statement_get(save->connection, sql.data, sql.size, &s, save->error);
 	peal__text_fini(&sql);
 	if (r < 0)
 		return r;
@@ -201,9 +212,11 @@ static int insert(struct save *save, bool with_key)
 	int r = set_now(save, true);
 
 	if (r == 0)
-		r = run(save, with_key ? save->state->insert_key : save->state->insert, with_key, false, &changes);
+		r = run(save, with_key ? save->state->insert_key : save->state->insert, with_key,
+			false, &changes);
 	if (r == 0 && !with_key) {
-		struct peal_value id = peal_value_int(save->connection->db->driver->insert_id(save->connection));
+		struct peal_value id =
+			peal_value_int(save->connection->db->driver->insert_id(save->connection));
 
 		r = peal__column_accept(save->state, key, &id, save->error);
 		if (r == 0)
@@ -225,7 +238,8 @@ static int key_default(struct save *save, bool *ret_has_key)
 			value = peal_value_text("");
 		r = peal__column_accept(save->state, key, &value, save->error);
 		if (r == 0)
-			r = peal__member_write(save->instance, key, &value, PEAL__COPY, save->error);
+			r = peal__member_write(save->instance, key, &value, PEAL__COPY,
+					       save->error);
 	}
 	*ret_has_key = value.kind != PEAL_VALUE_NULL;
 	return r;
@@ -237,8 +251,8 @@ static bool only_inserts(const struct save *save)
 
 	if (save->options->force_insert)
 		return true;
-	return peal_is_new(save->instance) && (key->initial.kind || key->initial_fn) && !save->options->raw &&
-	       !save->options->force_update;
+	return peal_is_new(save->instance) && (key->initial.kind || key->initial_fn) &&
+	       !save->options->raw && !save->options->force_update;
 }
 
 static int write_row(struct save *save, bool *ret_created)
@@ -250,7 +264,8 @@ static int write_row(struct save *save, bool *ret_created)
 	if (r < 0)
 		return r;
 	if (!has_key && must_update)
-		return peal_error_set(save->error, PEAL_EINVAL, "%s: an update needs a key", save->state->label);
+		return peal_error_set(save->error, PEAL_EINVAL, "%s: an update needs a key",
+				      save->state->label);
 	if (has_key && !only_inserts(save)) {
 		r = update(save, &changes);
 		if (r < 0)
@@ -269,8 +284,9 @@ static int send_pre_save(struct save *save)
 {
 	if (!peal_signal_is_heard(&peal_pre_save))
 		return 0;
-	return PEAL_SEND_ERROR(peal_pre_save, save->state->model, save->error, .instance = save->instance,
-			       .raw = save->options->raw, .database = save->connection->db->alias,
+	return PEAL_SEND_ERROR(peal_pre_save, save->state->model, save->error,
+			       .instance = save->instance, .raw = save->options->raw,
+			       .database = save->connection->db->alias,
 			       .update_fields = save->update_fields);
 }
 
@@ -278,9 +294,10 @@ static int send_post_save(struct save *save, bool created)
 {
 	if (!peal_signal_is_heard(&peal_post_save))
 		return 0;
-	return PEAL_SEND_ERROR(peal_post_save, save->state->model, save->error, .instance = save->instance,
-			       .created = created, .raw = save->options->raw,
-			       .database = save->connection->db->alias, .update_fields = save->update_fields);
+	return PEAL_SEND_ERROR(peal_post_save, save->state->model, save->error,
+			       .instance = save->instance, .created = created,
+			       .raw = save->options->raw, .database = save->connection->db->alias,
+			       .update_fields = save->update_fields);
 }
 
 static int save_checked(struct save *save)
@@ -300,19 +317,23 @@ static int save_checked(struct save *save)
 	return send_post_save(save, created);
 }
 
-int peal_save_with(struct peal_instance *instance, const struct peal_save_options *options, struct peal_error *error)
+int peal_save_with(struct peal_instance *instance, const struct peal_save_options *options,
+		   struct peal_error *error)
 {
 	static const struct peal_save_options defaults;
 	struct save save = { .instance = instance, .error = error };
 	int r;
 
 	if (!instance->model)
-		return peal_error_set(error, PEAL_EINVAL, "the instance was never begun, or has ended");
+		return peal_error_set(error, PEAL_EINVAL,
+				      "the instance was never begun, or has ended");
 	save.state = peal__state(instance->model);
 	save.options = options ? options : &defaults;
-	save.update_fields = save.options->update_fields.items ? &save.options->update_fields : NULL;
+	save.update_fields =
+		save.options->update_fields.items ? &save.options->update_fields : NULL;
 	for (size_t i = 0; i < save.state->count; i++) {
-		r = save.state->columns[i].relation ? attached_check(&save, &save.state->columns[i]) : 0;
+		r = save.state->columns[i].relation ? attached_check(&save, &save.state->columns[i])
+						    : 0;
 		if (r < 0)
 			return r;
 	}
@@ -328,8 +349,9 @@ int peal_save(struct peal_instance *instance, struct peal_error *error)
 	return peal_save_with(instance, NULL, error);
 }
 
-int peal_create(const struct peal_model *model, struct peal_instance *instance, const char *database,
-		const struct peal_named_list *values, struct peal_error *error)
+int peal_create(const struct peal_model *model, struct peal_instance *instance,
+		const char *database, const struct peal_named_list *values,
+		struct peal_error *error)
 {
 	int r = peal_init(model, instance, values, error);
 

@@ -16,7 +16,8 @@ static enum peal__column_type type_of(const struct peal__column *column)
 	case PEAL_VALUE_TIME:
 		return PEAL__COLUMN_DATETIME;
 	case PEAL_VALUE_TEXT:
-		return field->kind == PEAL_FIELD_LONG_TEXT ? PEAL__COLUMN_TEXT : PEAL__COLUMN_VARCHAR;
+		return field->kind == PEAL_FIELD_LONG_TEXT ? PEAL__COLUMN_TEXT
+							   : PEAL__COLUMN_VARCHAR;
 	default:
 		break;
 	}
@@ -30,7 +31,7 @@ static enum peal__column_type type_of(const struct peal__column *column)
 static unsigned length_of(const struct peal_field *field)
 {
 	static const unsigned short defaults[] = {
-		[PEAL_FIELD_SLUG] = 50,	 [PEAL_FIELD_EMAIL] = 254, [PEAL_FIELD_URL] = 200,
+		[PEAL_FIELD_SLUG] = 50,  [PEAL_FIELD_EMAIL] = 254, [PEAL_FIELD_URL] = 200,
 		[PEAL_FIELD_FILE] = 100, [PEAL_FIELD_IMAGE] = 100,
 	};
 
@@ -50,7 +51,8 @@ static const struct peal__column *target_of(const struct peal__column *column)
 	return column;
 }
 
-static void add_type(struct peal__text *sql, const struct peal__dialect *dialect, const struct peal__column *column)
+static void add_type(struct peal__text *sql, const struct peal__dialect *dialect,
+		     const struct peal__column *column)
 {
 	const struct peal__column *target = target_of(column);
 	enum peal__column_type type = type_of(target);
@@ -67,7 +69,8 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 	}
 }
 
-static void add_column(struct peal__text *sql, const struct peal__dialect *dialect, const struct peal__column *column)
+static void add_column(struct peal__text *sql, const struct peal__dialect *dialect,
+		       const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 
@@ -94,20 +97,22 @@ static void add_column(struct peal__text *sql, const struct peal__dialect *diale
 
 static int run(struct peal__connection *c, struct peal__text *sql, struct peal_error *error)
 {
-	int r = sql->failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory") :
-			      peal__connection_run(c, sql->data, NULL, 0, NULL, error);
+	int r = sql->failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory")
+			    : peal__connection_run(c, sql->data, NULL, 0, NULL, error);
 
 	peal__text_fini(sql);
 	return r;
 }
 
-static int create_table(struct peal__connection *c, const struct peal__model_state *state, struct peal_error *error)
+static int create_table(struct peal__connection *c, const struct peal__model_state *state,
+			struct peal_error *error)
 {
 	struct peal__text sql = { 0 };
 
 	for (size_t i = 0; i < state->count; i++)
 		if (state->columns[i].relation && !*state->columns[i].field->to->state)
-			return peal_error_set(error, PEAL_EINVAL, "%s.%s refers to a model that is not registered",
+			return peal_error_set(error, PEAL_EINVAL,
+					      "%s.%s refers to a model that is not registered",
 					      state->label, state->columns[i].field->name);
 	peal__text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
 	peal__text_add_name(&sql, state->table);
@@ -140,7 +145,8 @@ static int create_index(struct peal__connection *c, const struct peal__model_sta
 	return run(c, &sql, error);
 }
 
-static int create(struct peal__connection *c, const struct peal_model *model, struct peal_error *error)
+static int create(struct peal__connection *c, const struct peal_model *model,
+		  struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(model);
 	int r = create_table(c, state, error);

@@ -68,7 +68,8 @@ TEST(aliases)
 	T_STR(peal_db_vendor(db), "sqlite");
 	T_PTR(peal_db_get("default"), db);
 	T_CODE(peal_db_open("sqlite::memory:", &other, &error), PEAL_EBUSY);
-	T_OK(peal_db_open_with("sqlite::memory:", &(struct peal_db_options){ .alias = "other" }, &other, &error));
+	T_OK(peal_db_open_with("sqlite::memory:", &(struct peal_db_options){ .alias = "other" },
+			       &other, &error));
 	exec("CREATE TABLE t (a)");
 	T_CODE(peal_db_exec("other", "INSERT INTO t VALUES (1)", NULL, NULL, &error), PEAL_EDB);
 	T_CODE(peal_db_exec("third", "SELECT 1", NULL, NULL, &error), PEAL_EINVAL);
@@ -139,12 +140,12 @@ TEST(values_are_bound)
 
 	exec("CREATE TABLE t (a, b, c, d, e)");
 	T_OK(peal_db_exec(NULL, "INSERT INTO t VALUES ($1, $2, $3, $4, $5)",
-			  PEAL_PARAMS(PEAL_TEXT(text), PEAL_INT(INT64_MIN), PEAL_REAL(0.5), PEAL_BYTES("\0a", 2),
-				      PEAL_NULL),
+			  PEAL_PARAMS(PEAL_TEXT(text), PEAL_INT(INT64_MIN), PEAL_REAL(0.5),
+				      PEAL_BYTES("\0a", 2), PEAL_NULL),
 			  &changes, &error));
 	T_INT(changes, 1);
-	T_OK(peal_db_query(NULL, "SELECT a, b, c, d, e FROM t WHERE a = $1", PEAL_PARAMS(PEAL_TEXT(text)), &cursor,
-			   &error));
+	T_OK(peal_db_query(NULL, "SELECT a, b, c, d, e FROM t WHERE a = $1",
+			   PEAL_PARAMS(PEAL_TEXT(text)), &cursor, &error));
 	T_UINT(peal_cursor_width(cursor), 5);
 	T_OK(peal_cursor_next(cursor, &values, &error));
 	T_STR(values[0].as.text.data, text);
@@ -168,16 +169,20 @@ TEST(sql_that_is_wrong)
 	T_CODE(peal_db_exec(NULL, "SELEKT 1", NULL, NULL, &error), PEAL_EDB);
 	T_HAS(error.message, "SELEKT");
 	T_CODE(peal_db_exec(NULL, "DELETE FROM t; DELETE FROM t", NULL, NULL, &error), PEAL_EINVAL);
-	T_CODE(peal_db_exec(NULL, "SELECT \"no_such_column\" FROM t", NULL, NULL, &error), PEAL_EDB);
+	T_CODE(peal_db_exec(NULL, "SELECT \"no_such_column\" FROM t", NULL, NULL, &error),
+	       PEAL_EDB);
 	T_CODE(peal_db_exec(NULL, "SELECT 1", NULL, NULL, &error), PEAL_EINVAL);
 	exec("INSERT INTO t VALUES (1, 1, 1)");
-	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (1, 1, 1)", NULL, NULL, &error), PEAL_EINTEGRITY);
+	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (1, 1, 1)", NULL, NULL, &error),
+	       PEAL_EINTEGRITY);
 	T_STR(error.sqlstate, "23505");
 	T_STR(error.field, "a");
-	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2, NULL, 1)", NULL, NULL, &error), PEAL_EINTEGRITY);
+	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2, NULL, 1)", NULL, NULL, &error),
+	       PEAL_EINTEGRITY);
 	T_STR(error.sqlstate, "23502");
 	T_STR(error.field, "b");
-	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2, 1, 0)", NULL, NULL, &error), PEAL_EINTEGRITY);
+	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2, 1, 0)", NULL, NULL, &error),
+	       PEAL_EINTEGRITY);
 	T_STR(error.sqlstate, "23514");
 	peal_db_close(db);
 }
@@ -219,7 +224,8 @@ TEST(same_statement_inside_itself)
 
 static int insert_row(int number)
 {
-	return peal_db_exec(NULL, "INSERT INTO t VALUES ($1)", PEAL_PARAMS(PEAL_INT(number)), NULL, NULL);
+	return peal_db_exec(NULL, "INSERT INTO t VALUES ($1)", PEAL_PARAMS(PEAL_INT(number)), NULL,
+			    NULL);
 }
 
 static struct peal_db *open_table(void)
@@ -411,7 +417,8 @@ static void count_released(void *user)
 
 static int after(peal_on_commit_fn *callback, const char *name)
 {
-	return PEAL_ON_COMMIT(NULL, callback, .user = (void *)(uintptr_t)name, .release = count_released);
+	return PEAL_ON_COMMIT(NULL, callback, .user = (void *)(uintptr_t)name,
+			      .release = count_released);
 }
 
 TEST(callbacks_run_in_order_after_the_outermost_commit)
@@ -496,7 +503,8 @@ TEST(no_memory_anywhere)
 			PEAL_ATOMIC(r, &error) {
 				r = after(note, "1");
 				if (r == 0)
-					r = peal_db_exec(NULL, "INSERT INTO t VALUES (1)", NULL, NULL, &error);
+					r = peal_db_exec(NULL, "INSERT INTO t VALUES (1)", NULL,
+							 NULL, &error);
 			}
 		}
 		T_CODE(r, test_alloc_failed() ? PEAL_ENOMEM : 0);
@@ -541,7 +549,8 @@ TEST(timestamps)
 TEST(timestamps_in_other_forms)
 {
 	static const char *const good[] = { "2026-03-01T09:30:00Z", "2026-03-01 09:30:00+00",
-					    "2026-03-01 09:30:00.0+00:00", "2026-03-01 09:30:00.000" };
+					    "2026-03-01 09:30:00.0+00:00",
+					    "2026-03-01 09:30:00.000" };
 	static const char *const bad[] = { "",
 					   "2026-03-01",
 					   "2026-02-29 00:00:00",

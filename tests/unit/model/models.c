@@ -16,7 +16,8 @@ PEAL_MODEL_DEFINE(person_model, struct person, .app = "lab", .name = "Person",
 
 static const struct peal_field profile_fields[] = {
 	PEAL_ID(struct profile, id),
-	PEAL_ONE_TO_ONE(struct profile, person, person_model, PEAL_CASCADE, .related_name = "profile"),
+	PEAL_ONE_TO_ONE(struct profile, person, person_model, PEAL_CASCADE,
+			.related_name = "profile"),
 	PEAL_LONG_TEXT(struct profile, bio),
 };
 PEAL_MODEL_DEFINE(profile_model, struct profile, .app = "lab", .name = "Profile",
@@ -49,7 +50,8 @@ static const struct peal_field holder_fields[] = {
 			 .initial = PEAL_INITIAL_INT(1)),
 	PEAL_FOREIGN_KEY(struct holder, value, person_model, PEAL_SET_VALUE, .null = true,
 			 .set_value = PEAL_INITIAL_INT(1)),
-	PEAL_FOREIGN_KEY(struct holder, nothing, person_model, PEAL_DO_NOTHING, .null = true, .no_constraint = true),
+	PEAL_FOREIGN_KEY(struct holder, nothing, person_model, PEAL_DO_NOTHING, .null = true,
+			 .no_constraint = true),
 };
 PEAL_MODEL_DEFINE(holder_model, struct holder, .app = "lab", .name = "Holder",
 		  .fields = PEAL_FIELDS(holder_fields));
@@ -71,10 +73,12 @@ static struct peal_value next_token(void)
 }
 
 static const struct peal_field token_fields[] = {
-	PEAL_CHAR(struct token, id, .max_length = 20, .primary_key = true, .initial_fn = next_token),
+	PEAL_CHAR(struct token, id, .max_length = 20, .primary_key = true,
+		  .initial_fn = next_token),
 	PEAL_CHAR(struct token, label, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(token_model, struct token, .app = "lab", .name = "Token", .fields = PEAL_FIELDS(token_fields));
+PEAL_MODEL_DEFINE(token_model, struct token, .app = "lab", .name = "Token",
+		  .fields = PEAL_FIELDS(token_fields));
 
 static const struct peal_field sample_fields[] = {
 	PEAL_ID(struct sample, id),
@@ -89,7 +93,8 @@ static const struct peal_field sample_fields[] = {
 	PEAL_BOOLEAN(struct sample, flag, .initial = PEAL_INITIAL_BOOL(true)),
 	PEAL_FLOAT(struct sample, f32),
 	PEAL_FLOAT(struct sample, f64, .initial = PEAL_INITIAL_REAL(0.5)),
-	PEAL_CHAR(struct sample, text, .max_length = 30, .initial = PEAL_INITIAL_TEXT("first"), .column = "select"),
+	PEAL_CHAR(struct sample, text, .max_length = 30, .initial = PEAL_INITIAL_TEXT("first"),
+		  .column = "select"),
 	PEAL_LONG_TEXT(struct sample, long_text, .null = true),
 	PEAL_SLUG(struct sample, slug),
 	PEAL_EMAIL(struct sample, email),
@@ -99,7 +104,8 @@ static const struct peal_field sample_fields[] = {
 	PEAL_BLOB(struct sample, bytes, .null = true),
 	PEAL_DATETIME(struct sample, time),
 	PEAL_INTEGER(struct sample, maybe, .null = true, .has = PEAL_HAS(struct sample, has_maybe)),
-	PEAL_BOOLEAN(struct sample, maybe_flag, .null = true, .has = PEAL_HAS(struct sample, has_maybe_flag)),
+	PEAL_BOOLEAN(struct sample, maybe_flag, .null = true,
+		     .has = PEAL_HAS(struct sample, has_maybe_flag)),
 	PEAL_DATETIME(struct sample, maybe_time, .null = true),
 };
 PEAL_MODEL_DEFINE(sample_model, struct sample, .app = "lab", .name = "Sample",
@@ -110,8 +116,9 @@ struct peal_db *begin_models(void)
 	struct peal_db *db = open_memory();
 	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &person_model, &profile_model, &article_model, &comment_model, &holder_model,
-				 &ticket_model, &token_model, &sample_model) != 0 ||
+	if (PEAL_MODELS_REGISTER(&error, &person_model, &profile_model, &article_model,
+				 &comment_model, &holder_model, &ticket_model, &token_model,
+				 &sample_model) != 0 ||
 	    peal_models_create_tables(NULL, &error) != 0)
 		T_FAIL("%s", error.message);
 	return db;
@@ -143,7 +150,8 @@ static void hear(const char *what, const struct peal_instance *instance)
 	size_t at = strlen(heard);
 
 	if (key.kind == PEAL_VALUE_INT)
-		snprintf(heard + at, sizeof(heard) - at, "%s%s%" PRId64, at ? " " : "", what, key.as.integer);
+		snprintf(heard + at, sizeof(heard) - at, "%s%s%" PRId64, at ? " " : "", what,
+			 key.as.integer);
 	else
 		snprintf(heard + at, sizeof(heard) - at, "%s%s%s", at ? " " : "", what,
 			 key.kind == PEAL_VALUE_TEXT ? key.as.text.data : "");
@@ -202,7 +210,8 @@ void record(const struct peal_model *model)
 	T_OK(PEAL_CONNECT(peal_pre_save, hear_pre_save, .sender = model, .scope = &recording));
 	T_OK(PEAL_CONNECT(peal_post_save, hear_post_save, .sender = model, .scope = &recording));
 	T_OK(PEAL_CONNECT(peal_pre_delete, hear_pre_delete, .sender = model, .scope = &recording));
-	T_OK(PEAL_CONNECT(peal_post_delete, hear_post_delete, .sender = model, .scope = &recording));
+	T_OK(PEAL_CONNECT(peal_post_delete, hear_post_delete, .sender = model,
+			  .scope = &recording));
 }
 
 void stop_recording(void)

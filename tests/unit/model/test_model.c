@@ -17,13 +17,14 @@ struct broken {
 	struct person *person;
 };
 
-#define BROKEN(name_, ...)                                                                                       \
-	static const struct peal_field name_##_fields[] = { __VA_ARGS__ };                                       \
-	PEAL_MODEL(name_##_model, struct broken, .app = "lab", .name = "Broken",                                 \
+#define BROKEN(name_, ...)                                                       \
+	static const struct peal_field name_##_fields[] = { __VA_ARGS__ };       \
+	PEAL_MODEL(name_##_model, struct broken, .app = "lab", .name = "Broken", \
 		   .fields = PEAL_FIELDS(name_##_fields))
 
 BROKEN(no_key, PEAL_INTEGER(struct broken, number));
-BROKEN(two_keys, PEAL_ID(struct broken, id), PEAL_INTEGER(struct broken, number, .primary_key = true));
+BROKEN(two_keys, PEAL_ID(struct broken, id),
+       PEAL_INTEGER(struct broken, number, .primary_key = true));
 BROKEN(no_length, PEAL_ID(struct broken, id), PEAL_CHAR(struct broken, text));
 BROKEN(no_has, PEAL_ID(struct broken, id), PEAL_INTEGER(struct broken, number, .null = true));
 BROKEN(same_name, PEAL_ID(struct broken, id), PEAL_INTEGER(struct broken, number),
@@ -75,7 +76,8 @@ TEST(registering_names_the_sender)
 	int prepared = 0;
 
 	count_memory();
-	T_OK(PEAL_CONNECT(peal_class_prepared, count_prepared, .sender = &person_model, .user = &prepared));
+	T_OK(PEAL_CONNECT(peal_class_prepared, count_prepared, .sender = &person_model,
+			  .user = &prepared));
 	T_OK(PEAL_MODELS_REGISTER(&error, &person_model, &profile_model));
 	T_INT(prepared, 1);
 	T_PTR(peal_sender_get("lab.Person"), &person_model);
@@ -86,7 +88,8 @@ TEST(registering_names_the_sender)
 	peal_models_forget();
 	T_PTR(peal_model_get("lab.Person"), NULL);
 	/* The model is gone as a sender, and what was connected to it as well. */
-	T_CODE(PEAL_DISCONNECT(peal_class_prepared, count_prepared, .sender = &person_model, .user = &prepared),
+	T_CODE(PEAL_DISCONNECT(peal_class_prepared, count_prepared, .sender = &person_model,
+			       .user = &prepared),
 	       PEAL_NOT_FOUND);
 }
 
@@ -198,7 +201,9 @@ TEST(values_that_do_not_fit)
 	T_CODE(peal_field_set(&s.instance, "i32", PEAL_TEXT("2"), &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "i32", PEAL_NULL, &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "text",
-			      (struct peal_value){ .kind = PEAL_VALUE_TEXT, .as = { .text = { "a\0b", 3 } } }, &error),
+			      (struct peal_value){ .kind = PEAL_VALUE_TEXT,
+						   .as = { .text = { "a\0b", 3 } } },
+			      &error),
 	       PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "no_such", PEAL_INT(2), &error), PEAL_EINVAL);
 	T_STR(error.message, "lab.Sample has no field \"no_such\"");
@@ -270,8 +275,9 @@ TEST(key_of_its_own)
 	struct person p;
 
 	record(&person_model);
-	T_OK(person_model_init(&p, PEAL_WITH(PEAL_SET(person_model, id, 500), PEAL_SET(person_model, name, "Ana")),
-			       NULL));
+	T_OK(person_model_init(
+		&p, PEAL_WITH(PEAL_SET(person_model, id, 500), PEAL_SET(person_model, name, "Ana")),
+		NULL));
 	T_OK(peal_save(&p.instance, NULL));
 	T_OK(peal_save(&p.instance, NULL));
 	p.id = 7; /* a copy */
@@ -293,8 +299,11 @@ TEST(options_of_save)
 
 	person_new(&p, "Ana");
 	record(&person_model);
-	T_CODE(PEAL_SAVE(&p.instance, &error, .force_insert = true, .force_update = true), PEAL_EINVAL);
-	T_CODE(PEAL_SAVE(&p.instance, &error, .force_insert = true, .update_fields = PEAL_NAMES("name")), PEAL_EINVAL);
+	T_CODE(PEAL_SAVE(&p.instance, &error, .force_insert = true, .force_update = true),
+	       PEAL_EINVAL);
+	T_CODE(PEAL_SAVE(&p.instance, &error, .force_insert = true,
+			 .update_fields = PEAL_NAMES("name")),
+	       PEAL_EINVAL);
 	T_CODE(PEAL_SAVE(&p.instance, &error, .update_fields = PEAL_NAMES("nmae")), PEAL_EINVAL);
 	T_STR(error.message, "update_fields: lab.Person has no field \"nmae\"");
 	T_CODE(PEAL_SAVE(&p.instance, &error, .update_fields = PEAL_NAMES("id")), PEAL_EINVAL);
@@ -367,7 +376,8 @@ TEST(attached_rows)
 	T_CODE(peal_save(&f.instance, &error), PEAL_EINTEGRITY);
 	T_PTR(f.person, NULL);
 	T_CODE(peal_field_set(&f.instance, "person", PEAL_INT(1), &error), PEAL_EINVAL);
-	T_CODE(peal_field_set(&f.instance, "person", PEAL_POINTER(&f.instance), &error), PEAL_EINVAL);
+	T_CODE(peal_field_set(&f.instance, "person", PEAL_POINTER(&f.instance), &error),
+	       PEAL_EINVAL);
 	T_OK(peal_field_set(&f.instance, "person", PEAL_POINTER(&p.instance), &error));
 	T_OK(peal_field_set(&f.instance, "person_id", PEAL_INT(1), &error));
 	T_PTR(f.person, &p);
@@ -417,12 +427,15 @@ TEST(error_of_the_database_breaks_the_block)
 	peal_fini(&a.instance);
 	PEAL_ATOMIC(r, NULL) {
 		PEAL_ATOMIC(inner, NULL) {
-			inner = article_model_create(&a, PEAL_WITH(PEAL_SET(article_model, title, "A")), NULL);
+			inner = article_model_create(
+				&a, PEAL_WITH(PEAL_SET(article_model, title, "A")), NULL);
 			T_CODE(inner, PEAL_EINTEGRITY);
-			T_CODE(article_model_create(&a, PEAL_WITH(PEAL_SET(article_model, title, "B")), NULL),
+			T_CODE(article_model_create(
+				       &a, PEAL_WITH(PEAL_SET(article_model, title, "B")), NULL),
 			       PEAL_ETRANSACTION);
 		}
-		T_OK(article_model_create(&a, PEAL_WITH(PEAL_SET(article_model, title, "C")), NULL));
+		T_OK(article_model_create(&a, PEAL_WITH(PEAL_SET(article_model, title, "C")),
+					  NULL));
 		peal_fini(&a.instance);
 	}
 	T_OK(r);
@@ -443,7 +456,8 @@ TEST(init_signals)
 	T_OK(peal_refresh(&p.instance, NULL));
 	T_STR(heard, "ir I1 ir I1");
 	peal_fini(&p.instance);
-	T_CODE(person_model_init(&p, PEAL_WITH(PEAL_ARG("nmae", PEAL_TEXT("x"))), NULL), PEAL_EINVAL);
+	T_CODE(person_model_init(&p, PEAL_WITH(PEAL_ARG("nmae", PEAL_TEXT("x"))), NULL),
+	       PEAL_EINVAL);
 	T_STR(heard, "ir I1 ir I1 i");
 	T_PTR(p.instance.model, NULL);
 	stop_recording();
@@ -457,7 +471,8 @@ TEST(instances_of_a_model_known_at_run_time)
 	struct peal_value value;
 	char text[64];
 
-	T_OK(peal_new(peal_model_get("lab.Person"), PEAL_WITH(PEAL_ARG("name", PEAL_TEXT("Ana"))), &instance, NULL));
+	T_OK(peal_new(peal_model_get("lab.Person"), PEAL_WITH(PEAL_ARG("name", PEAL_TEXT("Ana"))),
+		      &instance, NULL));
 	T_STR(peal_describe(instance, text, sizeof(text)), "lab.Person (no key)");
 	T_OK(peal_save(instance, NULL));
 	T_STR(peal_describe(instance, text, sizeof(text)), "lab.Person 1");
@@ -483,7 +498,8 @@ static int query_some(struct peal_error *error)
 	peal_query_order_by(query, "name");
 	r = peal_query_all(query, &rows, error);
 	if (r == 0)
-		r = peal_query_update(query, PEAL_WITH(PEAL_INCREMENT(person_model, age, 1)), NULL, error);
+		r = peal_query_update(query, PEAL_WITH(PEAL_INCREMENT(person_model, age, 1)), NULL,
+				      error);
 	peal_query_free(query);
 	peal_rows_free(rows);
 	return r;
@@ -495,12 +511,13 @@ static int live_and_die(struct peal_error *error)
 	struct person p = { 0 }, q = { 0 };
 	int r = person_model_create(&p, PEAL_WITH(PEAL_SET(person_model, name, "Ana")), error);
 
-	if (r == 0)
-		r = peal_set_text(&p.instance, &p.bio, "a text");
+	if (r == 0 && peal_set_text(&p.instance, &p.bio, "a text") < 0)
+		r = peal_error_set(error, PEAL_ENOMEM, "set_text has no error of its own");
 	if (r == 0)
 		r = peal_save(&p.instance, error);
 	if (r == 0)
-		r = profile_model_create(&f, PEAL_WITH(PEAL_SET(profile_model, person, &p.instance)), error);
+		r = profile_model_create(
+			&f, PEAL_WITH(PEAL_SET(profile_model, person, &p.instance)), error);
 	if (r == 0)
 		r = person_model_get(&q, PEAL_WITH(PEAL_IS(person_model, id, p.id)), error);
 	if (r == 0)
