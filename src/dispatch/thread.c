@@ -323,7 +323,7 @@ void peal__attend(struct frame *frame)
 	peal__wake();
 	while (peal__releasable(&release)) {
 		peal__unlock();
-		release.function(release.user);
+		peal__release_run(&release);
 		peal__lock();
 	}
 	peal__reclaim();
