@@ -1,0 +1,33 @@
+/* expect-gcc: '_Generic' selector of type 'struct note \*' */
+/* expect-clang: controlling expression type 'struct note \*' */
+/* The model is defined with another struct than it was declared with. */
+#include <peal/query.h>
+
+struct user {
+	struct peal_instance instance;
+	int64_t id;
+	const char *name;
+	int32_t age;
+	char *nickname;
+	int has_age;
+	bool has_limit;
+	double limit;
+};
+PEAL_MODEL_DECLARE(user_model, struct user);
+
+struct note {
+	struct peal_instance instance;
+	int64_t id;
+	int64_t user_id;
+	struct user *user;
+	int64_t other_id;
+	struct note *other;
+};
+PEAL_MODEL_DECLARE(note_model, struct note);
+
+static const struct peal_field fields[] = { PEAL_ID(struct user, id) };
+#ifdef CORRECT
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+#else
+PEAL_MODEL_DEFINE(user_model, struct note, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+#endif
