@@ -1,4 +1,4 @@
-/* expect: no member named .namme. **/
+/* expect: no member named .namme. */
 /* A field names a member that does not exist. */
 #include <peal/query.h>
 

@@ -1,5 +1,5 @@
 /* expect-gcc: '_Generic' selector of type 'int(32_t)?' */
-/* expect-clang: controlling expression type 'int */
+/* expect-clang: controlling expression type 'int(32_t)?' */
 /* A text field on an integer. */
 #include <peal/query.h>
 
