@@ -8,7 +8,12 @@
 
 PEAL_SIGNAL_DEFINE(peal_connection_created);
 
-static const struct peal__driver *const drivers[] = { &peal__sqlite_driver };
+static const struct peal__driver *const drivers[] = {
+	&peal__sqlite_driver,
+#ifdef PEAL_POSTGRESQL_SOON
+	&peal__postgresql_driver,
+#endif
+};
 
 static pthread_mutex_t databases_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct peal_db *databases;
@@ -153,7 +158,7 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 void peal__statement_put(struct peal__statement *s)
 {
 	s->connection->db->driver->reset(s);
-	s->busy = false;
+	s->busy = s->stream = false;
 	if (!s->cached)
 		statement_free(s);
 }
@@ -254,6 +259,38 @@ static int connection_new(struct peal_db *db, struct peal__connection **ret_conn
 	return 0;
 }
 
+static int send_created(struct peal__connection *c, struct peal_error *error)
+{
+	if (!peal_signal_is_heard(&peal_connection_created))
+		return 0;
+	return PEAL_SEND_ERROR(peal_connection_created, c->db, error, .db = c->db,
+			       .database = c->db->alias);
+}
+
+/* The server has gone away. Inside a block that is told to whoever uses it; outside it can come back. */
+static bool is_lost(struct peal__connection *c)
+{
+	const struct peal__driver *driver = c->db->driver;
+
+	if (c->block_count)
+		return false;
+	return c->lost || (driver->is_alive && !driver->is_alive(c));
+}
+
+static int connection_renew(struct peal__connection *c, struct peal_error *error)
+{
+	int r;
+
+	c->lost = true;
+	c->db->driver->close(c);
+	r = c->db->driver->open(c, error);
+	if (r < 0)
+		return r;
+	c->lost = false;
+	c->generation++;
+	return send_created(c, error);
+}
+
 static int connection_begin(struct peal_db *db, struct peal__connection **ret_connection,
 			    struct peal_error *error)
 {
@@ -277,10 +314,9 @@ static int connection_begin(struct peal_db *db, struct peal__connection **ret_co
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
 	*ret_connection = c;
-	if (is_new && peal_signal_is_heard(&peal_connection_created))
-		return PEAL_SEND_ERROR(peal_connection_created, db, error, .db = db,
-				       .database = db->alias);
-	return 0;
+	if (is_new)
+		return send_created(c, error);
+	return is_lost(c) ? connection_renew(c, error) : 0;
 }
 
 int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection,
@@ -297,7 +333,7 @@ int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connec
 	if (PEAL_UNLIKELY(!c))
 		return connection_begin(db, ret_connection, error);
 	*ret_connection = c;
-	return 0;
+	return PEAL_UNLIKELY(is_lost(c)) ? connection_renew(c, error) : 0;
 }
 
 int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
@@ -342,12 +378,30 @@ const char *peal_db_vendor(const struct peal_db *db)
 	return db->driver->name;
 }
 
+static bool has_scheme(const char *url, const char *scheme)
+{
+	return scheme && strncmp(url, scheme, strlen(scheme)) == 0;
+}
+
 static const struct peal__driver *driver_for(const char *url)
 {
 	for (size_t i = 0; i < PEAL_COUNTOF(drivers); i++)
-		if (strncmp(url, drivers[i]->scheme, strlen(drivers[i]->scheme)) == 0)
+		if (has_scheme(url, drivers[i]->scheme) || has_scheme(url, drivers[i]->other_scheme))
 			return drivers[i];
 	return NULL;
+}
+
+/* A URL is not repeated whole where it may hold a password. */
+static int no_driver(const char *url, struct peal_error *error)
+{
+	if (has_scheme(url, "postgresql:") || has_scheme(url, "postgres:"))
+		return peal_error_set(error, PEAL_ENOTSUP,
+				      "this build has no PostgreSQL driver: libpq was not there when it was "
+				      "configured (meson option \"postgresql\")");
+	return peal_error_set(error, PEAL_EINVAL,
+			      "no driver for the database URL \"%.*s\": it must be sqlite:PATH, "
+			      "sqlite::memory: or postgresql://HOST/DATABASE",
+			      (int)strcspn(url, "@"), url);
 }
 
 /* Everything but the connections. */
@@ -365,11 +419,7 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 	struct peal_db *db;
 
 	if (!driver)
-		return peal_error_set(
-			error, PEAL_EINVAL,
-			"no driver for the database URL \"%s\": it must be sqlite:PATH or "
-			"sqlite::memory:",
-			url);
+		return no_driver(url, error);
 	db = peal__db_alloc(sizeof(*db));
 	if (!db)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -379,7 +429,7 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 		db->options.busy_timeout_ms = 10000;
 	db->alias = peal__db_text_copy(db->options.alias ? db->options.alias : "default");
 	db->options.alias = db->alias;
-	db->url = peal__db_text_copy(url + strlen(driver->scheme));
+	db->url = peal__db_text_copy(strchr(url, ':') + 1);
 	pthread_once(&fork_once, watch_forks);
 	db->generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
 	if (!db->alias || !db->url || pthread_key_create(&db->key, connection_hand_on) != 0) {
@@ -425,7 +475,7 @@ int peal_db_open_with(const char *url, const struct peal_db_options *options,
 		      struct peal_db **ret_db, struct peal_error *error)
 {
 	struct peal__connection *c;
-	struct peal_db *db;
+	struct peal_db *db = NULL;
 	int r = db_new(url, options, &db, error);
 
 	if (r < 0)

@@ -36,6 +36,7 @@ struct peal__statement {
 	size_t width;
 	bool busy;
 	bool cached;
+	bool stream; /* see driver.h; until it is put back */
 	uint32_t hash;
 	size_t size;
 	struct peal__statement *bucket_next;
@@ -49,6 +50,8 @@ struct peal__block;
 struct peal__connection {
 	struct peal_db *db;
 	void *handle;
+	bool lost;           /* set by the driver: the server is gone */
+	unsigned generation; /* counts how often it was opened again */
 	struct peal__connection *next, *idle_next;
 
 	struct peal__statement *buckets[PEAL__STATEMENT_BUCKETS];

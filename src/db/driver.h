@@ -40,23 +40,43 @@ struct peal__dialect {
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 
+/* What the database itself thinks of the connection's transaction. */
+enum peal__transaction_state {
+	PEAL__TRANSACTION_NONE,
+	PEAL__TRANSACTION_OPEN,
+	PEAL__TRANSACTION_FAILED, /* open, but only a rollback, to a savepoint or of all, can follow */
+};
+
 struct peal__driver {
-	const char *name;   /* "sqlite" */
-	const char *scheme; /* of its URLs, with the colon */
+	const char *name;         /* "sqlite" */
+	const char *scheme;       /* of its URLs, with the colon */
+	const char *other_scheme; /* another spelling of it; NULL: none */
 	struct peal__dialect dialect;
 
-	/* Sets connection->handle. */
+	/*
+	 * Sets connection->handle. A driver that sees its server gone sets connection->lost; outside of a transaction the
+	 * connection is then closed and opened again, and connection->generation tells statements of before that they
+	 * have to be prepared anew. Closing a connection that could not be opened again does nothing.
+	 */
 	int (*open)(struct peal__connection *connection, struct peal_error *error);
 	void (*close)(struct peal__connection *connection);
+	/* Asked before work begins outside of a transaction; NULL: it always is. */
+	bool (*is_alive)(struct peal__connection *connection);
 
 	/* Begin, commit, savepoints: SQL without parameters and rows. */
 	int (*execute)(struct peal__connection *connection, const char *sql,
 		       struct peal_error *error);
 	const char *begin;
 	const char *begin_read_only;
-	bool (*in_transaction)(struct peal__connection *connection);
+	/* 0 only when the transaction has been committed. */
+	int (*commit)(struct peal__connection *connection, struct peal_error *error);
+	enum peal__transaction_state (*transaction_state)(struct peal__connection *connection);
 
-	/* Sets statement->handle and statement->width (columns of its rows; 0: it has none). */
+	/*
+	 * Sets statement->handle and statement->width (columns of its rows; 0: it has none). statement->stream, set
+	 * between prepare and the first step, asks for rows as they come instead of all at once, where there is a
+	 * difference.
+	 */
 	int (*prepare)(struct peal__statement *statement, const char *sql, size_t size,
 		       struct peal_error *error);
 	void (*finalize)(struct peal__statement *statement);
@@ -79,5 +99,6 @@ struct peal__driver {
 };
 
 extern const struct peal__driver peal__sqlite_driver;
+extern const struct peal__driver peal__postgresql_driver; /* only with PEAL_HAVE_POSTGRESQL */
 
 #endif

@@ -170,9 +170,14 @@ static int execute(struct peal__connection *c, const char *sql, struct peal_erro
 	return code == SQLITE_OK ? 0 : failed(c, code, sql, error);
 }
 
-static bool in_transaction(struct peal__connection *c)
+static int commit(struct peal__connection *c, struct peal_error *error)
 {
-	return !sqlite3_get_autocommit(c->handle);
+	return execute(c, "COMMIT", error);
+}
+
+static enum peal__transaction_state transaction_state(struct peal__connection *c)
+{
+	return sqlite3_get_autocommit(c->handle) ? PEAL__TRANSACTION_NONE : PEAL__TRANSACTION_OPEN;
 }
 
 static int prepare(struct peal__statement *s, const char *sql, size_t size,
@@ -369,7 +374,8 @@ const struct peal__driver peal__sqlite_driver = {
 	.execute = execute,
 	.begin = "BEGIN IMMEDIATE",
 	.begin_read_only = "BEGIN DEFERRED",
-	.in_transaction = in_transaction,
+	.commit = commit,
+	.transaction_state = transaction_state,
 	.prepare = prepare,
 	.finalize = finalize,
 	.bind = bind,

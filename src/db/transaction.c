@@ -43,7 +43,7 @@ enum atomic_state {
 
 void peal__transaction_check(struct peal__connection *c)
 {
-	if (c->block_count && !c->db->driver->in_transaction(c))
+	if (c->block_count && c->db->driver->transaction_state(c) != PEAL__TRANSACTION_OPEN)
 		c->broken = true;
 }
 
@@ -176,11 +176,11 @@ static int outermost_end(struct peal__connection *c, int result, struct peal_err
 
 	c->broken = false;
 	if (result == 0 && !broken)
-		r = driver->execute(c, "COMMIT", error);
+		r = driver->commit(c, error);
 	if (r == 0 && result == 0 && !broken)
 		return hooks_run(c, error);
 	/* A failed COMMIT leaves the transaction open; an error before it may have ended it already. */
-	if (driver->in_transaction(c))
+	if (driver->transaction_state(c) != PEAL__TRANSACTION_NONE)
 		driver->execute(c, "ROLLBACK", NULL);
 	hooks_drop(c, 0);
 	if (r < 0)
