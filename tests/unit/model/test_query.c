@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Query sets: lookups, order, slices, updates, and what is refused before any SQL. */
+#include "models.h"
+
+#include <string.h>
+
+static struct peal_db *begin_people(void)
+{
+	struct peal_db *db = begin_models();
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES"
+	     " (1, 'Ana', 10, NULL), (2, 'Bo', 20, 'likes 100% milk'), (3, 'anabel', 30, ''),"
+	     " (4, 'C_lo', 40, 'a\\b'), (5, 'Dora', 50, NULL)");
+	return db;
+}
+
+/* The keys of the rows, in the order in which they come: "1 3". */
+static const char *keys_of(struct peal_query *query)
+{
+	static char text[64];
+	struct peal_error error = { 0 };
+	struct peal_rows *rows = NULL;
+	struct person *person;
+
+	text[0] = '\0';
+	if (peal_query_all(query, &rows, &error) != 0)
+		T_FAIL("%s", error.message);
+	PEAL_EACH(person_model, person, rows) {
+		char key[] = { ' ', (char)('0' + person->id), '\0' };
+
+		strcat(text, key + !*text);
+	}
+	peal_rows_free(rows);
+	peal_query_free(query);
+	return text;
+}
+
+static struct peal_query *filtered(const struct peal_named_list *conditions)
+{
+	struct peal_query *query = peal_query_new(&person_model);
+
+	peal_query_filter(query, conditions);
+	peal_query_order_by(query, "id");
+	return query;
+}
+
+#define T_KEYS(expected_, ...) T_STR(keys_of(filtered(PEAL_WITH(__VA_ARGS__))), expected_)
+
+TEST(lookups)
+{
+	struct peal_db *db = begin_people();
+	const struct peal_value ids[] = { PEAL_INT(2), PEAL_INT(4), PEAL_INT(99) };
+
+	T_KEYS("1", PEAL_IS(person_model, name, "Ana"));
+	T_KEYS("", PEAL_IS(person_model, name, "ana"));
+	T_KEYS("1", PEAL_WHERE(person_model, name, iexact, "aNA"));
+	T_KEYS("3", PEAL_WHERE(person_model, name, contains, "ana"));
+	T_KEYS("1 3", PEAL_WHERE(person_model, name, icontains, "ANA"));
+	T_KEYS("1", PEAL_WHERE(person_model, name, startswith, "An"));
+	T_KEYS("1 3", PEAL_WHERE(person_model, name, istartswith, "an"));
+	T_KEYS("2 4", PEAL_WHERE(person_model, name, endswith, "o"));
+	T_KEYS("5", PEAL_WHERE(person_model, name, iendswith, "RA"));
+	T_KEYS("1 2 3 4 5", PEAL_WHERE(person_model, name, endswith, ""));
+	T_KEYS("4 5", PEAL_WHERE(person_model, age, gt, 30));
+	T_KEYS("3 4 5", PEAL_WHERE(person_model, age, gte, 30));
+	T_KEYS("1", PEAL_WHERE(person_model, age, lt, 20));
+	T_KEYS("1 2", PEAL_WHERE(person_model, age, lte, 20));
+	T_KEYS("2 4", PEAL_IN(person_model, id, ids, 3));
+	T_KEYS("", PEAL_IN(person_model, id, ids, 0));
+	T_KEYS("2 3", { .name = "age__range",
+			.list = (const struct peal_value[]){ PEAL_INT(15), PEAL_INT(30) },
+			.count = 2 });
+	T_KEYS("1 5", PEAL_IS_NULL(person_model, bio, true));
+	T_KEYS("2 3 4", PEAL_IS_NULL(person_model, bio, false));
+	T_KEYS("1 5", PEAL_IS(person_model, bio, PEAL_NULL));
+	T_KEYS("3", PEAL_ARG("pk", PEAL_INT(3)));
+	T_KEYS("5", PEAL_IS(person_model, bio, PEAL_NULL), PEAL_WHERE(person_model, age, gt, 10));
+	end_models(db);
+}
+
+TEST(wildcards_are_text)
+{
+	struct peal_db *db = begin_people();
+
+	T_KEYS("2", PEAL_WHERE(person_model, bio, icontains, "100%"));
+	T_KEYS("", PEAL_WHERE(person_model, bio, icontains, "l%s"));
+	T_KEYS("4", PEAL_WHERE(person_model, name, istartswith, "c_"));
+	T_KEYS("", PEAL_WHERE(person_model, name, istartswith, "b_"));
+	T_KEYS("4", PEAL_WHERE(person_model, bio, icontains, "a\\b"));
+	T_KEYS("2", PEAL_WHERE(person_model, bio, contains, "%"));
+	end_models(db);
+}
+
+TEST(injection_is_text)
+{
+	static const char *const texts[] = { "'; DROP TABLE lab_person; --",
+					     "\" OR 1 = 1 --",
+					     "$1",
+					     "?",
+					     "a' OR 'a'='a",
+					     "\\'; --",
+					     "%' OR name LIKE '%" };
+	struct peal_db *db = begin_people();
+
+	for (size_t i = 0; i < PEAL_COUNTOF(texts); i++) {
+		struct peal_query *query;
+		struct person p;
+
+		T_KEYS("", PEAL_IS(person_model, name, texts[i]));
+		T_KEYS("", PEAL_WHERE(person_model, name, icontains, texts[i]));
+		T_KEYS("", PEAL_WHERE(person_model, name, startswith, texts[i]));
+		person_new(&p, texts[i]);
+		T_OK(peal_refresh(&p.instance, NULL));
+		T_STR(p.name, texts[i]);
+		query = filtered(PEAL_WITH(PEAL_IS(person_model, name, texts[i])));
+		T_OK(peal_query_update(query, PEAL_WITH(PEAL_SET(person_model, bio, texts[i])),
+				       NULL, NULL));
+		T_OK(peal_query_delete(query, NULL, NULL));
+		peal_query_free(query);
+		peal_fini(&p.instance);
+		T_INT(COUNT("lab_person"), 5);
+	}
+	end_models(db);
+}
+
+TEST(and_or_not)
+{
+	struct peal_db *db = begin_people();
+	struct peal_query *query = peal_query_new(&person_model);
+
+	peal_query_order_by(query, "-age", "id");
+	peal_query_filter_any(query, PEAL_WITH(PEAL_WHERE(person_model, age, lt, 20),
+					       PEAL_WHERE(person_model, age, gt, 30)));
+	peal_query_exclude(query, PEAL_WITH(PEAL_IS(person_model, name, "C_lo")));
+	T_STR(keys_of(query), "5 1");
+	/* A null is not "a\b": it stays, as in Django. */
+	query = peal_query_new(&person_model);
+	peal_query_exclude(query, PEAL_WITH(PEAL_IS(person_model, bio, "a\\b")));
+	peal_query_order_by(query, "pk");
+	T_STR(keys_of(query), "1 2 3 5");
+	end_models(db);
+}
+
+TEST(slices_counts_and_first)
+{
+	struct peal_db *db = begin_people();
+	struct peal_query *query = filtered(NULL), *copy;
+	struct person p;
+	int64_t count;
+	bool exists;
+
+	peal_query_slice(query, 1, 3);
+	copy = peal_query_copy(query);
+	T_OK(peal_query_count(query, &count, NULL));
+	T_INT(count, 3);
+	T_OK(peal_query_exists(query, &exists, NULL));
+	T_TRUE(exists);
+	T_OK(peal_query_first(query, &p.instance, NULL));
+	T_INT(p.id, 2);
+	peal_fini(&p.instance);
+	T_CODE(peal_query_get(query, &p.instance, NULL), PEAL_MULTIPLE);
+	T_STR(keys_of(query), "2 3 4");
+	peal_query_slice(copy, 2, INT64_MAX);
+	T_CODE(peal_query_update(copy, PEAL_WITH(PEAL_SET(person_model, age, 1)), NULL, NULL),
+	       PEAL_EINVAL);
+	T_CODE(peal_query_delete(copy, NULL, NULL), PEAL_EINVAL);
+	T_STR(keys_of(copy), "4");
+	query = filtered(NULL);
+	peal_query_slice(query, 3, INT64_MAX);
+	T_STR(keys_of(query), "4 5");
+	query = filtered(PEAL_WITH(PEAL_IS(person_model, id, 99)));
+	T_CODE(peal_query_get(query, &p.instance, NULL), PEAL_NOT_FOUND);
+	T_OK(peal_query_exists(query, &exists, NULL));
+	T_FALSE(exists);
+	peal_query_free(query);
+	end_models(db);
+}
+
+TEST(update_sends_nothing)
+{
+	struct peal_db *db = begin_people();
+	struct peal_query *query = filtered(PEAL_WITH(PEAL_WHERE(person_model, age, gt, 20)));
+	int64_t count;
+
+	record(&person_model);
+	T_OK(peal_query_update(query,
+			       PEAL_WITH(PEAL_INCREMENT(person_model, age, 5),
+					 PEAL_SET(person_model, name, "X"),
+					 PEAL_SET(person_model, bio, PEAL_NULL)),
+			       &count, NULL));
+	T_INT(count, 3);
+	T_STR(heard, "");
+	T_INT(number_of("SELECT sum(age) FROM lab_person WHERE name = 'X' AND bio IS NULL"), 135);
+	peal_query_free(query);
+	stop_recording();
+	end_models(db);
+}
+
+/* What is wrong is said before any SQL, whatever runs the query. */
+static void refused(const struct peal_named named, int code, const char *message)
+{
+	struct peal_named_list list = { &named, 1 };
+	struct peal_error error = { 0 };
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_rows *rows;
+	int64_t count;
+
+	peal_query_filter(query, &list);
+	T_CODE(peal_query_all(query, &rows, &error), code);
+	T_HAS(error.message, message);
+	T_CODE(peal_query_count(query, &count, NULL), code);
+	T_CODE(peal_query_delete(query, NULL, NULL), code);
+	peal_query_free(query);
+}
+
+#define NAMED(...) ((const struct peal_named)__VA_ARGS__)
+
+TEST(queries_that_are_refused)
+{
+	struct peal_db *db = begin_people();
+	struct peal_error error = { 0 };
+	struct peal_query *query;
+	struct peal_rows *rows;
+	struct person p;
+
+	refused(NAMED({ .name = "nmae", .value = PEAL_TEXT("x") }), PEAL_EINVAL,
+		"lab.Person has no field \"nmae\"");
+	refused(NAMED({ .name = "name__icontain", .value = PEAL_TEXT("x") }), PEAL_EINVAL,
+		"lab.Person: there is no lookup \"icontain\"");
+	refused(NAMED({ .name = "age", .value = PEAL_TEXT("x") }), PEAL_ETYPE,
+		"lab.Person.age does not take a text");
+	refused(NAMED({ .name = "age__contains", .value = PEAL_INT(1) }), PEAL_ETYPE,
+		"lab.Person.age: contains");
+	refused(NAMED({ .name = "age__gt", .value = PEAL_NULL }), PEAL_ETYPE,
+		"gt does not take null");
+	refused(NAMED({ .name = "age__in", .value = PEAL_INT(1) }), PEAL_ETYPE, "in takes a list");
+	refused(NAMED({ .name = "name__isnull", .value = PEAL_INT(1) }), PEAL_ETYPE,
+		"isnull takes a boolean");
+	refused(NAMED({ .name = "", .value = PEAL_INT(1) }), PEAL_EINVAL, "has no field \"\"");
+
+	query = filtered(NULL);
+	peal_query_order_by(query, "agee");
+	T_CODE(peal_query_all(query, &rows, &error), PEAL_EINVAL);
+	T_HAS(error.message, "order_by: lab.Person has no field \"agee\"");
+	peal_query_free(query);
+	query = filtered(NULL);
+	peal_query_slice(query, -1, 2);
+	T_CODE(peal_query_all(query, &rows, &error), PEAL_EINVAL);
+	peal_query_free(query);
+	query = filtered(NULL);
+	T_CODE(peal_query_update(query, PEAL_WITH(PEAL_ARG("agee", PEAL_INT(1))), NULL, &error),
+	       PEAL_EINVAL);
+	T_CODE(peal_query_update(query, PEAL_WITH(PEAL_ARG("name", PEAL_INT(1))), NULL, &error),
+	       PEAL_ETYPE);
+	peal_query_using(query, "elsewhere");
+	T_CODE(peal_query_all(query, &rows, &error), PEAL_EINVAL);
+	T_HAS(error.message, "elsewhere");
+	peal_query_free(query);
+	T_CODE(peal_query_all(NULL, &rows, &error), PEAL_ENOMEM);
+
+	T_OK(person_model_init(&p, NULL, NULL));
+	T_CODE(article_model_get(&(struct article){ .id = 0 },
+				 PEAL_WITH(PEAL_SET(article_model, author, &p.instance)), &error),
+	       PEAL_EINVAL);
+	T_HAS(error.message, "not saved");
+	peal_fini(&p.instance);
+	end_models(db);
+}
+
+TEST(rows_with_signals)
+{
+	struct peal_db *db = begin_people();
+
+	record(&person_model);
+	T_KEYS("1 2", PEAL_WHERE(person_model, age, lte, 20));
+	T_STR(heard, "ir I1 ir I2");
+	stop_recording();
+	end_models(db);
+}
+
+TEST(rows_are_changed_and_saved)
+{
+	struct peal_db *db = begin_people();
+	struct peal_query *query = filtered(NULL);
+	struct peal_rows *rows;
+	struct person *person;
+
+	T_OK(peal_query_all(query, &rows, NULL));
+	T_UINT(peal_rows_count(rows), 5);
+	T_PTR(peal_rows_at(rows, 5), NULL);
+	PEAL_EACH(person_model, person, rows) {
+		T_OK(peal_set_text(&person->instance, &person->name, person->name + 1));
+		T_OK(peal_save(&person->instance, NULL));
+	}
+	peal_rows_free(rows);
+	peal_query_free(query);
+	T_KEYS("1", PEAL_IS(person_model, name, "na"));
+	end_models(db);
+}
+
+TEST(row_that_does_not_fit)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct person p;
+
+	exec("INSERT INTO lab_person (id, name, age) VALUES (1, 'x', 5000000000), (2, CAST(x'6100' AS TEXT), 1)");
+	T_CODE(person_model_get(&p, PEAL_WITH(PEAL_IS(person_model, id, 1)), &error), PEAL_ETYPE);
+	T_STR(error.message, "lab.Person.age has no room for 5000000000");
+	T_CODE(person_model_get(&p, PEAL_WITH(PEAL_IS(person_model, id, 2)), &error), PEAL_ETYPE);
+	T_HAS(error.message, "lab.Person.name does not take a text that contains a NUL");
+	end_models(db);
+}
