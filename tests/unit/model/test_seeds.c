@@ -47,13 +47,15 @@ static int save_profile(struct peal_call *call, const struct peal_post_save_args
 	return r;
 }
 
+static const struct peal_receiver receivers[] = {
+	PEAL_RECEIVER(peal_post_save, create_profile, .sender_name = "lab.Person"),
+	PEAL_RECEIVER(peal_post_save, save_profile, .sender = &person_model),
+};
+
+static struct peal_scope scope;
+
 TEST(profile_of_a_new_user)
 {
-	static const struct peal_receiver receivers[] = {
-		PEAL_RECEIVER(peal_post_save, create_profile, .sender_name = "lab.Person"),
-		PEAL_RECEIVER(peal_post_save, save_profile, .sender = &person_model),
-	};
-	struct peal_scope scope = { { NULL } };
 	struct peal_error error = { 0 };
 	struct person p;
 	struct peal_db *db = open_memory();
