@@ -199,8 +199,7 @@ static int tour_of_muting(void)
 
 	puts("A trace, with the audit muted:");
 	peal_set_trace(print_event, NULL);
-	PEAL_MUTE(student_saved, write_audit, .uid = "audit")
-	{
+	PEAL_MUTE(student_saved, write_audit) {
 		r = save(&day_school, "Ann");
 	}
 	peal_set_trace(NULL, NULL);

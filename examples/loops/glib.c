@@ -53,7 +53,7 @@ static int glib_run(struct glib *self)
 	r = registration_start(&self->loop);
 	if (r == 0) {
 		g_main_loop_run(self->main);
-		r = registration_result();
+		r = registration_finish();
 	}
 	g_main_loop_unref(self->main);
 	g_source_remove(source);

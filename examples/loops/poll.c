@@ -44,7 +44,7 @@ static int poll_run(struct poll_loop *self)
 			self->function(self->argument);
 		}
 	}
-	return registration_result();
+	return registration_finish();
 }
 
 int main(void)

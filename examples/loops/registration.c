@@ -12,6 +12,7 @@ struct user_registered_args {
 };
 PEAL_SIGNAL(user_registered);
 
+static struct peal_scope scope;
 static int result = PEAL_PENDING;
 
 static void mail_delivered(void *argument)
@@ -81,7 +82,7 @@ int registration_start(struct loop *loop)
 	};
 	int r;
 
-	r = peal_receivers_connect(receivers, PEAL_COUNTOF(receivers), NULL);
+	r = peal_receivers_connect(receivers, PEAL_COUNTOF(receivers), &scope);
 	if (r < 0)
 		return r;
 	/* The address must stay until all are done: the receivers get the pointer, not a copy of the text. */
@@ -93,7 +94,9 @@ int registration_start(struct loop *loop)
 	return 0;
 }
 
-int registration_result(void)
+int registration_finish(void)
 {
-	return result;
+	int r = peal_scope_end(&scope);
+
+	return r ? r : result;
 }

@@ -20,7 +20,10 @@ struct loop {
 /* Connect the receivers and register a user; returns at once, 0 or an error. loop->quit() is called at the end. */
 int registration_start(struct loop *loop);
 
-/* What registration_start() and the receivers met with: 0 when all went well. */
-int registration_result(void);
+/*
+ * End the connections, which must be gone before the executor is. Returns what the receivers met with: 0 when all
+ * went well, PEAL_PENDING when they were not done.
+ */
+int registration_finish(void);
 
 #endif

@@ -71,7 +71,7 @@ int main(void)
 	if (r == 0)
 		r = uv_run(&self.uv, UV_RUN_DEFAULT) != 0 || uv_loop_close(&self.uv) != 0
 			    ? PEAL_ESYS
-			    : registration_result();
+			    : registration_finish();
 	peal_loop_free(self.loop.executor);
 	if (r != 0)
 		fprintf(stderr, "uv: %s\n", peal_strerror(r));
