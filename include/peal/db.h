@@ -164,11 +164,11 @@ PEAL_API PEAL_MUST_CHECK int peal_set_rollback(const char *database, bool rollba
  * Returns 0, PEAL_ENOMEM, PEAL_ETRANSACTION (the transaction is broken), or what a callback called now returned.
  */
 #define PEAL_ON_COMMIT(error_, ...) \
-	peal_on_commit(&(const struct peal_on_commit){ .callback = __VA_ARGS__ }, (error_))
+	peal_on_commit(&(const struct peal_commit_hook){ .callback = __VA_ARGS__ }, (error_))
 
 typedef int peal_on_commit_fn(void *user, struct peal_error *error);
 
-struct PEAL_NAMED_ONLY peal_on_commit {
+struct PEAL_NAMED_ONLY peal_commit_hook {
 	peal_on_commit_fn *callback;
 	void *user;
 	void (*release)(void *user);
@@ -176,7 +176,7 @@ struct PEAL_NAMED_ONLY peal_on_commit {
 	bool robust;
 };
 
-PEAL_API int peal_on_commit(const struct peal_on_commit *hook, struct peal_error *error);
+PEAL_API int peal_on_commit(const struct peal_commit_hook *hook, struct peal_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * SQL

@@ -101,7 +101,7 @@ static int hooks_run(struct peal__connection *c, struct peal_error *error)
 	return r;
 }
 
-int peal_on_commit(const struct peal_on_commit *wanted, struct peal_error *error)
+int peal_on_commit(const struct peal_commit_hook *wanted, struct peal_error *error)
 {
 	struct peal__hook hook = { wanted->callback, wanted->user, wanted->release,
 				   wanted->robust };

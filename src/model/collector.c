@@ -24,7 +24,9 @@ struct collected {
 	const struct peal__model_state *state;
 	struct peal_instance **items;
 	size_t count, capacity;
-	size_t *before; /* collected models that must be deleted before this one */
+	size_t *index;     /* positions in items plus 1, hashed by key; 0 is free */
+	size_t index_size; /* a power of two, more than twice count; or 0 */
+	size_t *before;    /* collected models that must be deleted before this one */
 	size_t before_count, before_capacity;
 	bool taken;
 };
@@ -107,14 +109,64 @@ static int slot_of(struct collector *c, const struct peal__model_state *state, s
 	return 0;
 }
 
+static size_t hash_of(struct peal_value key)
+{
+	uint64_t hash = 14695981039346656037u;
+	const unsigned char *data = (const unsigned char *)&key.as.integer;
+	size_t size = sizeof(key.as.integer);
+
+	if (key.kind == PEAL_VALUE_TEXT) {
+		data = (const unsigned char *)key.as.text.data;
+		size = key.as.text.size;
+	}
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ data[i]) * 1099511628211u;
+	return (size_t)(hash ^ hash >> 32);
+}
+
+/* The place of a key in the index: that of its row, or a free one. */
+static size_t *place_of(const struct collected *model, struct peal_value key)
+{
+	size_t i = hash_of(key);
+
+	for (;; i++) {
+		size_t *place = &model->index[i & (model->index_size - 1)];
+
+		if (!*place || peal_value_equal(peal_key(model->items[*place - 1]), key))
+			return place;
+	}
+}
+
 static bool is_collected(const struct collected *model, const struct peal_instance *instance)
 {
-	struct peal_value key = peal_key(instance);
+	return model->count && *place_of(model, peal_key(instance));
+}
 
+static bool index_grow(struct collected *model)
+{
+	size_t size = model->index_size ? model->index_size * 2 : 16;
+	size_t *index = peal__db_alloc(size * sizeof(*index));
+
+	if (!index)
+		return false;
+	peal__db_free(model->index);
+	model->index = index;
+	model->index_size = size;
 	for (size_t i = 0; i < model->count; i++)
-		if (peal_value_equal(peal_key(model->items[i]), key))
-			return true;
-	return false;
+		*place_of(model, peal_key(model->items[i])) = i + 1;
+	return true;
+}
+
+static bool append(struct collected *model, struct peal_instance *instance)
+{
+	if (2 * (model->count + 1) >= model->index_size && !index_grow(model))
+		return false;
+	if (!peal__db_grow(&model->items, &model->capacity, model->count,
+			   sizeof(struct peal_instance *)))
+		return false;
+	*place_of(model, peal_key(instance)) = model->count + 1;
+	model->items[model->count++] = instance;
+	return true;
 }
 
 static int add_dependency(struct collector *c, size_t slot, size_t first)
@@ -145,10 +197,8 @@ static int add(struct collector *c, struct peal_instance *const *rows, size_t co
 
 		if (is_collected(model, rows[i]))
 			continue;
-		if (!peal__db_grow(&model->items, &model->capacity, model->count,
-				   sizeof(struct peal_instance *)))
+		if (!append(model, rows[i]))
 			return no_memory(c);
-		model->items[model->count++] = rows[i];
 		new_rows[(*ret_new)++] = rows[i];
 	}
 	if (r == 0 && source) {
@@ -600,6 +650,7 @@ static int finish(struct collector *c, int r, struct peal_deleted *ret_deleted)
 	}
 	for (size_t i = 0; i < c->count; i++) {
 		peal__db_free(c->models[i].items);
+		peal__db_free(c->models[i].index);
 		peal__db_free(c->models[i].before);
 	}
 	peal__db_free(c->models);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an instance: begun by the program or from a row, its fields by name, and its end. */
-#include "internal.h"
+#include "state.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Members of rows: reading, writing, and what fits into which. */
-#include "internal.h"
+#include "state.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 
 #include <peal/query.h>
 
-#include "internal.h"
+#include "state.h"
 
 enum peal__lookup {
 	PEAL__EXACT,

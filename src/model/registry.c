@@ -6,7 +6,7 @@
  * only then are the models published and class_prepared sent. Registration is for the start of the program: nothing
  * here is locked.
  */
-#include "internal.h"
+#include "state.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * Saving. The order of things is Django's (Model.save and save_base): attached rows, options, pre_save, the key's
  * default, UPDATE or INSERT, post_save. No transaction is opened here.
  */
-#include "internal.h"
+#include "state.h"
 
 PEAL_SIGNAL_DEFINE(peal_pre_save);
 PEAL_SIGNAL_DEFINE(peal_post_save);

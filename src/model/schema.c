@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables and indexes from models. What exists is left alone: changing it is the work of migrations. */
-#include "internal.h"
+#include "state.h"
 
 static enum peal__column_type type_of(const struct peal__column *column)
 {

@@ -5,8 +5,8 @@
  *
  * "row" is the user's struct, "instance" our part in it. Members are touched by memcpy only, through their column.
  */
-#ifndef PEAL_MODEL_INTERNAL_H
-#define PEAL_MODEL_INTERNAL_H
+#ifndef PEAL_MODEL_STATE_H
+#define PEAL_MODEL_STATE_H
 
 #include <peal/model.h>
 
