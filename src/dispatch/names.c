@@ -79,12 +79,13 @@ static int name_add(const char *text, const void *sender)
 	return PEAL_OK;
 }
 
-void peal__name_forget(const void *sender)
+/* Forget the names of a sender: all, or one. */
+static void names_remove(const void *sender, const char *text)
 {
 	for (struct name **link = &names; *link;) {
 		struct name *name = *link;
 
-		if (name->sender != sender) {
+		if (name->sender != sender || (text && !peal__name_equal(name->text, text))) {
 			link = &name->next;
 			continue;
 		}
@@ -92,6 +93,11 @@ void peal__name_forget(const void *sender)
 		peal__text_free(name->text);
 		peal__free(name, sizeof(*name));
 	}
+}
+
+void peal__name_forget(const void *sender)
+{
+	names_remove(sender, NULL);
 }
 
 int peal_sender_register(const char *name, const void *sender)
@@ -110,7 +116,7 @@ int peal_sender_register(const char *name, const void *sender)
 		if (code == PEAL_OK) {
 			code = peal__resolve(name, sender);
 			if (code < 0)
-				peal__name_forget(sender);
+				names_remove(sender, name);
 		}
 	}
 	peal__drain();
