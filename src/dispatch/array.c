@@ -27,7 +27,7 @@ enum {
 };
 
 static array_t *retired_arrays;
-static table_t *retired_tables; /* oldest first: see tables_reclaim() */
+static table_t *retired_tables; /* oldest first */
 static table_t **retired_tables_end = &retired_tables;
 static struct peal_signal *retired_signals;
 static unsigned retired_count;
@@ -212,12 +212,19 @@ bool peal__chain_heard(const list_t *chain)
 	return false;
 }
 
+/* A chain goes with this table, the newest that has it. */
+static void chain_hand(table_t *table, list_t *chain)
+{
+	chain->signal = (struct peal_signal *)(void *)table->dropped;
+	table->dropped = chain;
+}
+
 /* Leave an empty chain out of the newer table: it goes with the old one. */
-static void chain_drop(list_t *chain)
+static void chain_drop(table_t *table, list_t *chain)
 {
 	for (list_t *level = chain; level; level = level->levels)
 		peal__array_drop(level); /* room that was reserved and not used */
-	chain->signal = NULL;
+	chain_hand(table, chain);
 }
 
 static void chain_free(list_t *chain)
@@ -294,7 +301,7 @@ static int table_grow(struct peal_signal *signal)
 		if (list && peal__chain_heard(list))
 			table_put(fresh, list);
 		else if (list)
-			chain_drop(list);
+			chain_drop(old, list);
 	}
 	change(&signal->senders, fresh);
 	if (old)
@@ -368,18 +375,34 @@ static void arrays_reclaim(void)
 	retired_arrays = kept;
 }
 
-static bool older_table_kept(const table_t *kept, const struct peal_signal *signal)
+/* The newest of the kept tables, which are the older ones, that has the chain too; or NULL. */
+static table_t *table_holding(const struct peal_signal *signal, const list_t *chain)
 {
-	for (; kept; kept = kept->retired_next)
-		if (kept->signal == signal)
-			return true;
-	return false;
+	table_t *found = NULL;
+
+	for (table_t *table = retired_tables; table; table = table->retired_next)
+		if (table->signal == signal && table_find(table, chain->sender) == chain)
+			found = table;
+	return found;
 }
 
-/*
- * Tables of one signal go in their order: a list that was left out of one may stand in an older one
- * too.
- */
+/* Free a retired table that no send looks at, and hand on what an older one may still hold. */
+static void table_free(table_t *table)
+{
+	while (table->dropped) {
+		list_t *chain = table->dropped;
+		table_t *older = table_holding(table->signal, chain);
+
+		table->dropped = (list_t *)(void *)chain->signal;
+		if (older)
+			chain_hand(older, chain);
+		else
+			chain_free(chain);
+	}
+	peal__free(table, table_size(peal__table_slots(table)));
+}
+
+/* In their order, the oldest first. */
 static void tables_reclaim(void)
 {
 	table_t *waiting = retired_tables;
@@ -390,14 +413,10 @@ static void tables_reclaim(void)
 		table_t *table = waiting;
 
 		waiting = table->retired_next;
-		if (peal__pinned(table) || older_table_kept(retired_tables, table->signal)) {
+		if (peal__pinned(table))
 			table_retire(table);
-			continue;
-		}
-		for (uint32_t i = 0; i < peal__table_slots(table); i++)
-			if (table->slot[i] && !table->slot[i]->signal)
-				chain_free(table->slot[i]);
-		peal__free(table, table_size(peal__table_slots(table)));
+		else
+			table_free(table);
 	}
 }
 
@@ -448,7 +467,7 @@ static void senders_retire(struct peal_signal *signal)
 		return;
 	for (uint32_t i = 0; i < peal__table_slots(table); i++)
 		if (table->slot[i])
-			chain_drop(table->slot[i]);
+			chain_drop(table, table->slot[i]);
 	change(&signal->senders, (table_t *)NULL);
 	table_retire(table);
 }

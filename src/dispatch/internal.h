@@ -177,6 +177,7 @@ struct peal__table {
 	uint32_t used;
 	struct peal_signal *signal;
 	table_t *retired_next;
+	list_t *dropped; /* lists to free with it, by ->signal: no newer table has them */
 	list_t *slot[];
 };
 
