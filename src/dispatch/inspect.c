@@ -98,11 +98,13 @@ struct filling {
 
 static const char *fill_text(struct filling *filling, const char *text, size_t size)
 {
-	char *copy = filling->text + filling->text_size;
+	size_t at = filling->text_size;
+	char *copy;
 
 	filling->text_size += size + 1;
 	if (!filling->snapshot)
 		return NULL;
+	copy = filling->text + at;
 	memcpy(copy, text, size);
 	copy[size] = '\0';
 	return copy;
