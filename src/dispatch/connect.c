@@ -16,7 +16,8 @@ conn_t *peal__pending;
 
 enum signal_state {
 	SIGNAL_KNOWN = 1,
-	SIGNAL_MADE = 2, /* by peal_signal_new() */
+	SIGNAL_MADE = 2,  /* by peal_signal_new() */
+	SIGNAL_FREED = 4, /* by peal_signal_free(), and waits for its sends to return */
 };
 
 /* -------------------------------------------------------------------------------------- signals */
@@ -47,6 +48,8 @@ void peal__signals_forget(uintptr_t first, uintptr_t last)
 		peal__signal_clear(signal);
 		*link = signal->next;
 		signal->state &= ~(uint32_t)SIGNAL_KNOWN;
+		if (signal->state & SIGNAL_MADE)
+			signal->state |= SIGNAL_FREED;
 	}
 }
 
@@ -216,7 +219,7 @@ int peal_connect(struct peal_signal *signal, const struct peal_connection *conne
 	if (!valid(signal, connection) || !connection->receiver)
 		return PEAL_EINVAL;
 	peal__lock();
-	if (connection->scope && connection->scope->ending) {
+	if ((connection->scope && connection->scope->ending) || (signal->state & SIGNAL_FREED)) {
 		peal__unlock();
 		return PEAL_EINVAL;
 	}

@@ -443,11 +443,11 @@ void peal_signal_free(struct peal_signal *signal)
 		chain_push(&chain, conn);
 	}
 	peal__signals_forget((uintptr_t)signal, (uintptr_t)signal + 1);
+	hold_all(chain); /* before its memory can go: a release may still ask for it */
+	peal__lock();
 	peal__signal_retire(signal);
 	peal__barrier();
 	peal__notify_all(signal);
-	hold_all(chain);
-	peal__lock();
 	peal__reclaim();
 	peal__unlock();
 }
