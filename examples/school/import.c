@@ -209,7 +209,7 @@ static char *header(char **text, const char *name)
 
 static int find_author(const char *number, struct student *author, struct peal_error *error)
 {
-	int32_t wanted;
+	int32_t wanted = 0;
 	int r = read_number(number ? number : "", &wanted, error);
 
 	if (r != 0)

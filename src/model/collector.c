@@ -188,7 +188,7 @@ static int add(struct collector *c, struct peal_instance *const *rows, size_t co
 	       const struct peal__model_state *source, struct peal_instance **new_rows,
 	       size_t *ret_new)
 {
-	size_t slot, first;
+	size_t slot = 0, first = 0;
 	int r = slot_of(c, peal__state(rows[0]->model), &slot);
 
 	*ret_new = 0;
@@ -305,7 +305,7 @@ static int related_batch(struct collector *c, const struct peal__referrer *by,
 {
 	const struct peal_field *field = by->model->columns[by->column].field;
 	struct peal_rows *related = NULL;
-	struct peal_value *keys;
+	struct peal_value *keys = NULL;
 	int r;
 
 	if (field->on_delete == PEAL_SET_NULL || field->on_delete == PEAL_SET_VALUE)
@@ -568,7 +568,7 @@ static int update_in(struct collector *c, const struct by_query *update)
 
 static int delete_model(struct collector *c, struct collected *model)
 {
-	struct peal_value *keys;
+	struct peal_value *keys = NULL;
 	int r;
 
 	if (!model->count)

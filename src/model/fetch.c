@@ -390,13 +390,14 @@ static int compile_set(struct peal__compiled *compiled, const struct peal__model
 		       const struct peal_named *named, struct peal_error *error)
 {
 	size_t i = peal__column_find(state, named->name, strlen(named->name), NULL);
-	const struct peal__column *column = &state->columns[i];
+	const struct peal__column *column;
 	struct peal_value value = named->value;
 	int r;
 
 	if (i == PEAL__NO_FIELD)
 		return peal_error_set(error, PEAL_EINVAL, "update: %s has no field \"%s\"",
 				      state->label, named->name);
+	column = &state->columns[i];
 	r = peal__column_accept(state, column, &value, error);
 	if (r < 0)
 		return r;

@@ -83,11 +83,12 @@ int peal_field_set(struct peal_instance *instance, const char *name, struct peal
 	const struct peal__model_state *state = peal__state(instance->model);
 	bool by_relation;
 	size_t i = peal__column_find(state, name, strlen(name), &by_relation);
-	const struct peal__column *column = &state->columns[i];
+	const struct peal__column *column;
 	int r;
 
 	if (i == PEAL__NO_FIELD)
 		return no_field(state, name, error);
+	column = &state->columns[i];
 	if (by_relation) {
 		r = attach(instance, column, value, error);
 	} else {

@@ -190,7 +190,7 @@ static int condition_init(struct peal_query *query, struct peal__condition *cond
 	const char *separator = strstr(named->name, "__");
 	size_t size = separator ? (size_t)(separator - named->name) : strlen(named->name);
 	size_t column = peal__column_find(query->state, named->name, size, NULL);
-	size_t lookup;
+	size_t lookup = 0;
 	bool wants_list;
 	int r;
 

@@ -33,4 +33,5 @@ static const struct peal_field fields[] = {
 	PEAL_INTEGER(struct user, age, .has = PEAL_HAS(struct user, has_age)),
 #endif
 };
-PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User",
+		  .fields = PEAL_FIELDS(fields));

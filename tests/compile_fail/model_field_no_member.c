@@ -32,4 +32,5 @@ static const struct peal_field fields[] = {
 	PEAL_CHAR(struct user, namme, .max_length = 10),
 #endif
 };
-PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User",
+		  .fields = PEAL_FIELDS(fields));

@@ -32,4 +32,5 @@ static const struct peal_field fields[] = {
 	PEAL_CHAR(struct user, name, .max_lenght = 10),
 #endif
 };
-PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User",
+		  .fields = PEAL_FIELDS(fields));

@@ -27,7 +27,9 @@ PEAL_MODEL_DECLARE(note_model, struct note);
 
 static const struct peal_field fields[] = { PEAL_ID(struct user, id) };
 #ifdef CORRECT
-PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User",
+		  .fields = PEAL_FIELDS(fields));
 #else
-PEAL_MODEL_DEFINE(user_model, struct note, .app = "auth", .name = "User", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(user_model, struct note, .app = "auth", .name = "User",
+		  .fields = PEAL_FIELDS(fields));
 #endif

@@ -33,4 +33,5 @@ static const struct peal_field fields[] = {
 	PEAL_FOREIGN_KEY(struct note, other, user_model, PEAL_CASCADE),
 #endif
 };
-PEAL_MODEL_DEFINE(note_model, struct note, .app = "auth", .name = "Note", .fields = PEAL_FIELDS(fields));
+PEAL_MODEL_DEFINE(note_model, struct note, .app = "auth", .name = "Note",
+		  .fields = PEAL_FIELDS(fields));

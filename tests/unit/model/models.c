@@ -65,7 +65,7 @@ PEAL_MODEL_DEFINE(ticket_model, struct ticket, .app = "lab", .name = "Ticket",
 
 static struct peal_value next_token(void)
 {
-	static char text[16];
+	static char text[32];
 	static int number;
 
 	snprintf(text, sizeof(text), "token-%d", ++number);
