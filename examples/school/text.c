@@ -44,7 +44,7 @@ char *title_case(const char *text)
 {
 	mbstate_t in = { 0 }, out = { 0 };
 	/* A letter's other case may be longer than itself. */
-	char *copy = malloc(2 * strlen(text) + MB_CUR_MAX + 1);
+	char *copy = calloc(2 * strlen(text) + MB_CUR_MAX + 1, 1);
 	char *at = copy;
 	wint_t before = L' ', character;
 

@@ -256,7 +256,8 @@ static int load_related(struct collector *c, const struct peal__referrer *by,
 	peal_query_free(query);
 	if (r != 0)
 		return r;
-	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count, sizeof(rows))) {
+	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count,
+			   sizeof(struct peal_rows *))) {
 		peal_rows_free(rows);
 		return no_memory(c);
 	}
@@ -721,7 +722,8 @@ static int delete_loaded(struct collector *c, struct peal_query *query)
 
 	if (r != 0)
 		return r;
-	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count, sizeof(rows))) {
+	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count,
+			   sizeof(struct peal_rows *))) {
 		peal_rows_free(rows);
 		return no_memory(c);
 	}

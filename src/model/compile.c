@@ -218,7 +218,7 @@ int peal__compiled_start(struct peal__compiled *compiled, struct peal__connectio
 int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection *c,
 		       int64_t *ret_changes, struct peal_error *error)
 {
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r = peal__compiled_start(compiled, c, &s, error);
 
 	if (r < 0)

@@ -64,7 +64,7 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 		     struct peal_error *error)
 {
 	struct peal_value values[PEAL_FIELDS_MAX];
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
 	if (r < 0)
@@ -90,7 +90,7 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 {
 	size_t size = query->state->count * sizeof(struct peal_value);
 	struct value_row **last = ret_first;
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
 	if (r < 0)
@@ -187,7 +187,7 @@ static int keep_in_instance(struct peal_instance *instance, struct peal_value *v
 static int read_one(struct peal_query *query, struct peal_instance *instance,
 		    struct peal__connection *c, struct peal_value *values, struct peal_error *error)
 {
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
 	if (r < 0)
@@ -270,6 +270,9 @@ int peal_get(const struct peal_model *model, struct peal_instance *instance, con
 	struct peal_query *query = peal_query_new(model);
 	int r;
 
+	*instance = (struct peal_instance){ 0 };
+	if (!query)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	peal_query_using(query, database);
 	peal_query_filter(query, conditions);
 	r = peal_query_get(query, instance, error);
@@ -328,7 +331,7 @@ static int read_number(struct peal__compiled *compiled, struct peal__connection 
 		       struct peal_error *error)
 {
 	struct peal_value value = { .kind = PEAL_VALUE_NULL };
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r = peal__compiled_start(compiled, c, &s, error);
 
 	if (r < 0)

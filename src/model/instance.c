@@ -189,27 +189,31 @@ static void begin(const struct peal_model *model, struct peal_instance *instance
 	instance->model = model;
 }
 
-static int set_initial(struct peal_instance *instance, const struct peal__column *column,
-		       struct peal_error *error)
+/* As in Django, a text that may not be null starts empty; a key starts without a value. */
+static struct peal_value initial_of(const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 	struct peal_value value = field->initial_fn ? field->initial_fn() : field->initial;
+
+	if (value.kind == PEAL_VALUE_NULL && column->storage == PEAL__S_TEXT && !field->null &&
+	    !field->primary_key && !column->relation)
+		return peal_value_text("");
+	return value;
+}
+
+static int set_initial(struct peal_instance *instance, const struct peal__column *column,
+		       struct peal_error *error)
+{
+	struct peal_value value = initial_of(column);
 	int r;
 
-	if (value.kind == PEAL_VALUE_NULL) {
-		const char *empty = "";
-
-		/* As in Django: a text that may not be null starts empty. A key starts without a value. */
-		if (column->storage == PEAL__S_TEXT && !field->null && !field->primary_key &&
-		    !column->relation)
-			memcpy(peal__row(instance) + column->offset, &empty, sizeof(empty));
+	if (value.kind == PEAL_VALUE_NULL)
 		return 0;
-	}
 	r = peal__column_accept(peal__state(instance->model), column, &value, error);
 	if (r < 0)
 		return r;
 	return peal__member_write(instance, column, &value,
-				  field->initial_fn ? PEAL__COPY : PEAL__BORROW, error);
+				  column->field->initial_fn ? PEAL__COPY : PEAL__BORROW, error);
 }
 
 int peal__set_named(struct peal_instance *instance, const struct peal_named *named,

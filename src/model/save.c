@@ -117,7 +117,7 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 {
 	const struct peal__model_state *state = save->state;
 	bool some = !with_key_column && by_key && save->update_fields;
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	size_t index = 0;
 	int r = peal__statement_get(save->connection, sql, strlen(sql), &s, save->error);
 
@@ -172,7 +172,7 @@ static int update_nothing(struct save *save, int64_t *ret_changes)
 {
 	struct peal__text sql = { 0 };
 	struct peal_value key = peal_key(save->instance), found;
-	struct peal__statement *s;
+	struct peal__statement *s = NULL;
 	int r;
 
 	peal__text_add(&sql, save->state->select);
@@ -302,7 +302,7 @@ static int send_post_save(struct save *save, bool created)
 
 static int save_checked(struct save *save)
 {
-	bool created;
+	bool created = false;
 	int r = send_pre_save(save);
 
 	if (r != 0)
