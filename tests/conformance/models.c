@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every member that is not text has a bool beside it, so that null and 0 are two things, as in
+ * Django; text that is NULL is null. The columns themselves are null or not by .null.
+ */
+#include "models.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <peal/db.h>
+
+#include "keep.h"
+
+#define KEY         \
+	int64_t id; \
+	bool has_id
+#define KEY_FIELD(struct_) PEAL_ID(struct_, id, .has = PEAL_HAS(struct_, has_id))
+
+#define TO(struct_, name_)  \
+	struct_ *name_;     \
+	int64_t name_##_id; \
+	bool has_##name_
+#define TO_FIELD(struct_, name_, model_, on_delete_, ...)    \
+	PEAL_FOREIGN_KEY(struct_, name_, model_, on_delete_, \
+			 .has = PEAL_HAS(struct_, has_##name_), __VA_ARGS__)
+
+#define NUMBER(name_)  \
+	int32_t name_; \
+	bool has_##name_
+#define NUMBER_FIELD(struct_, name_)                                        \
+	PEAL_INTEGER(struct_, name_, .has = PEAL_HAS(struct_, has_##name_), \
+		     .initial = PEAL_INITIAL_INT(0))
+
+#define LAB(name_, table_) .app = "lab", .name = name_, .table = "lab_" table_
+
+/* ---- Structs ------------------------------------------------------------------------------ */
+
+struct person {
+	struct peal_instance instance;
+	KEY;
+	const char *name;
+	NUMBER(age);
+	const char *bio;
+};
+PEAL_MODEL_DECLARE(person_model, struct person);
+
+struct friendship { /* of both relations of a person to persons */
+	struct peal_instance instance;
+	KEY;
+	TO(struct person, from_person);
+	TO(struct person, to_person);
+};
+PEAL_MODEL_DECLARE(friends_model, struct friendship);
+PEAL_MODEL_DECLARE(follows_model, struct friendship);
+
+struct profile {
+	struct peal_instance instance;
+	KEY;
+	TO(struct person, person);
+	const char *bio;
+};
+PEAL_MODEL_DECLARE(profile_model, struct profile);
+
+struct tag {
+	struct peal_instance instance;
+	KEY;
+	const char *name;
+};
+PEAL_MODEL_DECLARE(tag_model, struct tag);
+
+struct article {
+	struct peal_instance instance;
+	KEY;
+	const char *title, *slug, *body;
+	NUMBER(word_count);
+	TO(struct person, author);
+};
+PEAL_MODEL_DECLARE(article_model, struct article);
+
+struct tagging {
+	struct peal_instance instance;
+	KEY;
+	TO(struct article, article);
+	TO(struct tag, tag);
+};
+PEAL_MODEL_DECLARE(tagging_model, struct tagging);
+
+struct comment {
+	struct peal_instance instance;
+	KEY;
+	TO(struct article, article);
+	TO(struct comment, parent);
+	const char *text;
+};
+PEAL_MODEL_DECLARE(comment_model, struct comment);
+
+struct belonging { /* Badge, Desk, Locker, Memo, Pet: something of a person, and a text */
+	struct peal_instance instance;
+	KEY;
+	TO(struct person, person);
+	const char *label, *code, *text, *name;
+};
+PEAL_MODEL_DECLARE(badge_model, struct belonging);
+PEAL_MODEL_DECLARE(desk_model, struct belonging);
+PEAL_MODEL_DECLARE(locker_model, struct belonging);
+PEAL_MODEL_DECLARE(memo_model, struct belonging);
+PEAL_MODEL_DECLARE(pet_model, struct belonging);
+
+struct owner {
+	struct peal_instance instance;
+	KEY;
+	const char *name;
+};
+PEAL_MODEL_DECLARE(owner_model, struct owner);
+
+struct room {
+	struct peal_instance instance;
+	KEY;
+	TO(struct owner, owner);
+	const char *name;
+};
+PEAL_MODEL_DECLARE(room_model, struct room);
+
+struct lamp {
+	struct peal_instance instance;
+	KEY;
+	TO(struct room, room);
+	TO(struct owner, owner);
+	const char *name;
+};
+PEAL_MODEL_DECLARE(lamp_model, struct lamp);
+
+struct course {
+	struct peal_instance instance;
+	KEY;
+	const char *title;
+};
+PEAL_MODEL_DECLARE(course_model, struct course);
+
+struct enrolment {
+	struct peal_instance instance;
+	KEY;
+	TO(struct person, person);
+	TO(struct course, course);
+	const char *grade;
+};
+PEAL_MODEL_DECLARE(enrolment_model, struct enrolment);
+
+struct ticket {
+	struct peal_instance instance;
+	const char *code, *label;
+};
+PEAL_MODEL_DECLARE(ticket_model, struct ticket);
+
+struct token {
+	struct peal_instance instance;
+	const char *id, *label;
+};
+PEAL_MODEL_DECLARE(token_model, struct token);
+
+struct counter {
+	struct peal_instance instance;
+	const char *name;
+	NUMBER(value);
+};
+PEAL_MODEL_DECLARE(counter_model, struct counter);
+
+/* ---- Fields, in the order of the specification ---------------------------------------------- */
+
+static const struct peal_field user_fields[] = {
+	KEY_FIELD(struct user),
+	PEAL_CHAR(struct user, username, .max_length = 150, .unique = true),
+	PEAL_CHAR(struct user, password, .max_length = 128),
+	PEAL_BOOLEAN(struct user, is_active, .has = PEAL_HAS(struct user, has_is_active),
+		     .initial = PEAL_INITIAL_BOOL(true)),
+	PEAL_DATETIME(struct user, last_login, .has = PEAL_HAS(struct user, has_last_login),
+		      .null = true),
+};
+PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .table = "auth_user",
+		  .fields = PEAL_FIELDS(user_fields));
+
+static const struct peal_field friendship_fields[] = {
+	KEY_FIELD(struct friendship),
+	TO_FIELD(struct friendship, from_person, person_model, PEAL_CASCADE, .null = false),
+	TO_FIELD(struct friendship, to_person, person_model, PEAL_CASCADE, .null = false),
+};
+PEAL_MODEL_DEFINE(friends_model, struct friendship, LAB("Person_friends", "person_friends"),
+		  .fields = PEAL_FIELDS(friendship_fields));
+PEAL_MODEL_DEFINE(follows_model, struct friendship, LAB("Person_follows", "person_follows"),
+		  .fields = PEAL_FIELDS(friendship_fields));
+
+static const struct peal_field person_fields[] = {
+	KEY_FIELD(struct person),
+	PEAL_CHAR(struct person, name, .max_length = 50),
+	NUMBER_FIELD(struct person, age),
+	PEAL_LONG_TEXT(struct person, bio, .null = true),
+};
+PEAL_MODEL_DEFINE(person_model, struct person, LAB("Person", "person"),
+		  .fields = PEAL_FIELDS(person_fields));
+
+static const struct peal_field profile_fields[] = {
+	KEY_FIELD(struct profile),
+	PEAL_ONE_TO_ONE(struct profile, person, person_model, PEAL_CASCADE,
+			.has = PEAL_HAS(struct profile, has_person), .related_name = "profile"),
+	PEAL_LONG_TEXT(struct profile, bio, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(profile_model, struct profile, LAB("Profile", "profile"),
+		  .fields = PEAL_FIELDS(profile_fields));
+
+static const struct peal_field tag_fields[] = {
+	KEY_FIELD(struct tag),
+	PEAL_CHAR(struct tag, name, .max_length = 30, .unique = true),
+};
+PEAL_MODEL_DEFINE(tag_model, struct tag, LAB("Tag", "tag"), .fields = PEAL_FIELDS(tag_fields));
+
+static const struct peal_field tagging_fields[] = {
+	KEY_FIELD(struct tagging),
+	TO_FIELD(struct tagging, article, article_model, PEAL_CASCADE, .null = false),
+	TO_FIELD(struct tagging, tag, tag_model, PEAL_CASCADE, .null = false),
+};
+PEAL_MODEL_DEFINE(tagging_model, struct tagging, LAB("Article_tags", "article_tags"),
+		  .fields = PEAL_FIELDS(tagging_fields));
+
+static const struct peal_field article_fields[] = {
+	KEY_FIELD(struct article),
+	PEAL_CHAR(struct article, title, .max_length = 100),
+	PEAL_CHAR(struct article, slug, .max_length = 100, .initial = PEAL_INITIAL_TEXT("")),
+	PEAL_LONG_TEXT(struct article, body, .initial = PEAL_INITIAL_TEXT("")),
+	NUMBER_FIELD(struct article, word_count),
+	TO_FIELD(struct article, author, person_model, PEAL_SET_NULL, .null = true,
+		 .related_name = "articles"),
+};
+PEAL_MODEL_DEFINE(article_model, struct article, LAB("Article", "article"),
+		  .fields = PEAL_FIELDS(article_fields));
+
+static const struct peal_field comment_fields[] = {
+	KEY_FIELD(struct comment),
+	TO_FIELD(struct comment, article, article_model, PEAL_CASCADE, .related_name = "comments"),
+	TO_FIELD(struct comment, parent, comment_model, PEAL_CASCADE, .null = true,
+		 .related_name = "replies"),
+	PEAL_LONG_TEXT(struct comment, text, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(comment_model, struct comment, LAB("Comment", "comment"),
+		  .fields = PEAL_FIELDS(comment_fields));
+
+static const struct peal_field badge_fields[] = {
+	KEY_FIELD(struct belonging),
+	TO_FIELD(struct belonging, person, person_model, PEAL_PROTECT, .related_name = "badges"),
+	PEAL_CHAR(struct belonging, label, .max_length = 30),
+};
+PEAL_MODEL_DEFINE(badge_model, struct belonging, LAB("Badge", "badge"),
+		  .fields = PEAL_FIELDS(badge_fields));
+
+static const struct peal_field desk_fields[] = {
+	KEY_FIELD(struct belonging),
+	TO_FIELD(struct belonging, person, person_model, PEAL_RESTRICT, .related_name = "desks"),
+	PEAL_CHAR(struct belonging, label, .max_length = 30),
+};
+PEAL_MODEL_DEFINE(desk_model, struct belonging, LAB("Desk", "desk"),
+		  .fields = PEAL_FIELDS(desk_fields));
+
+static const struct peal_field owner_fields[] = {
+	KEY_FIELD(struct owner),
+	PEAL_CHAR(struct owner, name, .max_length = 50),
+};
+PEAL_MODEL_DEFINE(owner_model, struct owner, LAB("Owner", "owner"),
+		  .fields = PEAL_FIELDS(owner_fields));
+
+static const struct peal_field room_fields[] = {
+	KEY_FIELD(struct room),
+	TO_FIELD(struct room, owner, owner_model, PEAL_CASCADE, .related_name = "rooms"),
+	PEAL_CHAR(struct room, name, .max_length = 30),
+};
+PEAL_MODEL_DEFINE(room_model, struct room, LAB("Room", "room"), .fields = PEAL_FIELDS(room_fields));
+
+static const struct peal_field lamp_fields[] = {
+	KEY_FIELD(struct lamp),
+	TO_FIELD(struct lamp, room, room_model, PEAL_RESTRICT, .related_name = "lamps"),
+	TO_FIELD(struct lamp, owner, owner_model, PEAL_CASCADE, .related_name = "lamps"),
+	PEAL_CHAR(struct lamp, name, .max_length = 30),
+};
+PEAL_MODEL_DEFINE(lamp_model, struct lamp, LAB("Lamp", "lamp"), .fields = PEAL_FIELDS(lamp_fields));
+
+static const struct peal_field locker_fields[] = {
+	KEY_FIELD(struct belonging),
+	TO_FIELD(struct belonging, person, person_model, PEAL_SET_DEFAULT, .null = true,
+		 .related_name = "lockers"),
+	PEAL_CHAR(struct belonging, code, .max_length = 10),
+};
+PEAL_MODEL_DEFINE(locker_model, struct belonging, LAB("Locker", "locker"),
+		  .fields = PEAL_FIELDS(locker_fields));
+
+static const struct peal_field memo_fields[] = {
+	KEY_FIELD(struct belonging),
+	TO_FIELD(struct belonging, person, person_model, PEAL_DO_NOTHING, .null = true,
+		 .no_constraint = true, .related_name = "memos"),
+	PEAL_LONG_TEXT(struct belonging, text, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(memo_model, struct belonging, LAB("Memo", "memo"),
+		  .fields = PEAL_FIELDS(memo_fields));
+
+static const struct peal_field pet_fields[] = {
+	KEY_FIELD(struct belonging),
+	TO_FIELD(struct belonging, person, person_model, PEAL_SET_VALUE,
+		 .set_value = PEAL_INITIAL_INT(1), .null = true, .related_name = "pets"),
+	PEAL_CHAR(struct belonging, name, .max_length = 30),
+};
+PEAL_MODEL_DEFINE(pet_model, struct belonging, LAB("Pet", "pet"),
+		  .fields = PEAL_FIELDS(pet_fields));
+
+static const struct peal_field course_fields[] = {
+	KEY_FIELD(struct course),
+	PEAL_CHAR(struct course, title, .max_length = 50),
+};
+PEAL_MODEL_DEFINE(course_model, struct course, LAB("Course", "course"),
+		  .fields = PEAL_FIELDS(course_fields));
+
+static const struct peal_field enrolment_fields[] = {
+	KEY_FIELD(struct enrolment),
+	TO_FIELD(struct enrolment, person, person_model, PEAL_CASCADE,
+		 .related_name = "enrolments"),
+	TO_FIELD(struct enrolment, course, course_model, PEAL_CASCADE,
+		 .related_name = "enrolments"),
+	PEAL_CHAR(struct enrolment, grade, .max_length = 2, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(enrolment_model, struct enrolment, LAB("Enrolment", "enrolment"),
+		  .fields = PEAL_FIELDS(enrolment_fields));
+
+static const struct peal_field ticket_fields[] = {
+	PEAL_CHAR(struct ticket, code, .max_length = 20, .primary_key = true),
+	PEAL_CHAR(struct ticket, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(ticket_model, struct ticket, LAB("Ticket", "ticket"),
+		  .fields = PEAL_FIELDS(ticket_fields));
+
+/* A version 4 uuid. The fields have no kind for it yet: a text of 36 characters. */
+static struct peal_value random_uuid(void)
+{
+	static char text[37];
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		die("no random bytes");
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	snprintf(text, sizeof(text),
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		 b[15]);
+	return peal_value_text(text);
+}
+
+static const struct peal_field token_fields[] = {
+	PEAL_CHAR(struct token, id, .max_length = 36, .primary_key = true,
+		  .initial_fn = random_uuid),
+	PEAL_CHAR(struct token, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
+};
+PEAL_MODEL_DEFINE(token_model, struct token, LAB("Token", "token"),
+		  .fields = PEAL_FIELDS(token_fields));
+
+static const struct peal_field counter_fields[] = {
+	PEAL_CHAR(struct counter, name, .max_length = 20, .primary_key = true),
+	NUMBER_FIELD(struct counter, value),
+};
+PEAL_MODEL_DEFINE(counter_model, struct counter, LAB("Counter", "counter"),
+		  .fields = PEAL_FIELDS(counter_fields));
+
+/* In the order in which a deletion looks for related rows. */
+static const struct peal_model *const models[] = {
+	&user_model,  &friends_model, &follows_model, &person_model,    &profile_model,
+	&tag_model,   &tagging_model, &article_model, &comment_model,   &badge_model,
+	&desk_model,  &owner_model,   &room_model,    &lamp_model,      &locker_model,
+	&memo_model,  &pet_model,     &course_model,  &enrolment_model, &ticket_model,
+	&token_model, &counter_model,
+};
+
+static const struct relation relations[] = {
+	{ &person_model, "friends", &person_model, NULL, &friends_model, "from_person_id",
+	  "to_person_id", false },
+	{ &person_model, "follows", &person_model, "followers", &follows_model, "from_person_id",
+	  "to_person_id", false },
+	{ &article_model, "tags", &tag_model, "articles", &tagging_model, "article_id", "tag_id",
+	  false },
+	{ &course_model, "students", &person_model, "courses", &enrolment_model, "course_id",
+	  "person_id", true },
+};
+
+/* ---- Asking ------------------------------------------------------------------------------- */
+
+const struct peal_model *model_named(const char *name)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(models); i++)
+		if (strcmp(models[i]->name, name) == 0)
+			return models[i];
+	refuse("there is no model %s", name);
+}
+
+const struct peal_field *model_key(const struct peal_model *model)
+{
+	const struct peal_field *field = model->fields.items;
+
+	while (field->kind != PEAL_FIELD_ID && !field->primary_key)
+		field++;
+	return field;
+}
+
+bool field_is_relation(const struct peal_field *field)
+{
+	return field->to != NULL;
+}
+
+bool field_is_uuid(const struct peal_field *field)
+{
+	return field == &token_fields[0];
+}
+
+bool field_is_shown(const struct peal_field *field)
+{
+	return field != &user_fields[2];
+}
+
+const char *field_member(const struct peal_field *field)
+{
+	char name[64];
+
+	if (!field_is_relation(field))
+		return field->name;
+	return keep_text(name, (size_t)snprintf(name, sizeof(name), "%s_id", field->name));
+}
+
+const struct peal_field *model_field(const struct peal_model *model, const char *name)
+{
+	for (size_t i = 0; i < model->fields.count; i++) {
+		const struct peal_field *field = &model->fields.items[i];
+
+		if (strcmp(field->name, name) == 0 ||
+		    (field_is_relation(field) && strcmp(field_member(field), name) == 0))
+			return field;
+	}
+	return NULL;
+}
+
+const struct relation *relation_named(const struct peal_model *model, const char *name,
+				      bool *ret_reverse)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++) {
+		const struct relation *relation = &relations[i];
+
+		*ret_reverse = relation->to == model && relation->related_name &&
+			       strcmp(relation->related_name, name) == 0;
+		if (*ret_reverse ||
+		    (relation->model == model && strcmp(relation->field, name) == 0))
+			return relation;
+	}
+	return NULL;
+}
+
+/* ---- Setting up --------------------------------------------------------------------------- */
+
+static void run(const char *sql)
+{
+	struct peal_error error = { 0 };
+
+	if (peal_db_exec(NULL, sql, NULL, NULL, &error) != 0)
+		die("%s: %s", sql, error.message);
+}
+
+static void drop_table(const struct peal_model *model)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS %s", model->table);
+	run(sql);
+}
+
+/* The database may have served another scenario: tables that refer to others go first. */
+static void drop_tables(void)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++)
+		drop_table(relations[i].through);
+	for (size_t i = PEAL_COUNTOF(models); i > 0; i--)
+		drop_table(models[i - 1]);
+}
+
+/* What a field cannot say yet: the pairs of a relation are unique. */
+static void add_unique_pairs(void)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++) {
+		const struct relation *relation = &relations[i];
+		char sql[256];
+
+		if (relation->explicit_through)
+			continue;
+		snprintf(sql, sizeof(sql), "CREATE UNIQUE INDEX %s_pair ON %s (%s, %s)",
+			 relation->through->table, relation->through->table, relation->from_column,
+			 relation->to_column);
+		run(sql);
+	}
+}
+
+void models_set_up(void)
+{
+	struct peal_error error = { 0 };
+
+	if (peal_models_register(models, PEAL_COUNTOF(models), &error) != 0)
+		die("%s", error.message);
+	drop_tables();
+	if (peal_models_create_tables(NULL, &error) != 0)
+		die("%s", error.message);
+	add_unique_pairs();
+}

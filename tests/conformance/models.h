@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The models of the scenarios, and what the runner must know of them that their tables do not say.
+ */
+#ifndef MODELS_H
+#define MODELS_H
+
+#include <stdbool.h>
+
+#include <peal/model.h>
+
+/* The user of the auth application, as far as scenarios use it. */
+struct user {
+	struct peal_instance instance;
+	int64_t id;
+	bool has_id;
+	const char *username;
+	const char *password; /* SALT$HASH */
+	bool is_active, has_is_active;
+	int64_t last_login;
+	bool has_last_login;
+};
+PEAL_MODEL_DECLARE(user_model, struct user);
+
+/* A many-to-many relation, with the table between its two sides. */
+struct relation {
+	const struct peal_model *model; /* that declares the field */
+	const char *field;
+	const struct peal_model *to;
+	const char *related_name; /* the field of the other side; NULL: symmetrical, it has none */
+	const struct peal_model *through;
+	const char *from_column, *to_column;
+	bool explicit_through;
+};
+
+/* Register all, and make their tables new in the default database. */
+void models_set_up(void);
+
+/* The model of a name in a scenario ("Person", "Article_tags", "User"); refused when unknown. */
+const struct peal_model *model_named(const char *name);
+
+/* Its primary key. */
+const struct peal_field *model_key(const struct peal_model *model);
+
+/* The field of "author", "author_id" or "title"; NULL when there is none. */
+const struct peal_field *model_field(const struct peal_model *model, const char *name);
+
+bool field_is_relation(const struct peal_field *field);
+bool field_is_uuid(const struct peal_field *field);
+/* "author_id" for a relation, else the name. Kept. */
+const char *field_member(const struct peal_field *field);
+/* Whether traces show it: of a user not the password. */
+bool field_is_shown(const struct peal_field *field);
+
+/* The relation behind model.name, and from which side; NULL when there is none. */
+const struct relation *relation_named(const struct peal_model *model, const char *name,
+				      bool *ret_reverse);
+
+#endif
