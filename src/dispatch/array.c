@@ -241,7 +241,7 @@ static void chain_free(list_t *chain)
 
 uint32_t peal__table_slots(const table_t *table)
 {
-	return (uint32_t)(UINT64_MAX >> table->shift) + 1;
+	return table->mask + 1;
 }
 
 static size_t table_size(uint32_t slots)
@@ -255,6 +255,7 @@ static table_t *table_new(struct peal_signal *signal, uint32_t slots)
 
 	if (table) {
 		table->signal = signal;
+		table->mask = slots - 1;
 		table->shift = (uint32_t)(64 - __builtin_ctz(slots));
 	}
 	return table;
@@ -271,11 +272,10 @@ static void table_retire(table_t *table)
 
 static void table_put(table_t *table, list_t *list)
 {
-	uint32_t mask = peal__table_slots(table) - 1;
-	uint32_t i = table_hash(list->sender, table->shift);
+	uint32_t i = table_home(table, list->sender);
 
 	while (table->slot[i])
-		i = (i + 1) & mask;
+		i = (i + 1) & table->mask;
 	store_release(&table->slot[i], list);
 	table->used++;
 }

@@ -173,7 +173,8 @@ struct peal__array {
 };
 
 struct peal__table {
-	uint32_t shift; /* 64 - log2 of the number of slots */
+	uint32_t mask;  /* the number of slots, a power of two, less 1 */
+	uint32_t shift; /* 64 less its logarithm */
 	uint32_t used;
 	struct peal_signal *signal;
 	table_t *retired_next;
@@ -181,22 +182,23 @@ struct peal__table {
 	list_t *slot[];
 };
 
-static inline uint32_t table_hash(const void *sender, uint32_t shift)
+/* The upper bits of a product spread senders that lie at equal distances, as those of an array do. */
+static inline uint32_t table_home(const table_t *table, const void *sender)
 {
-	return (uint32_t)(((uint64_t)(uintptr_t)sender * UINT64_C(0x9e3779b97f4a7c15)) >> shift);
+	uint64_t product = (uintptr_t)sender * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint32_t)(product >> table->shift);
 }
 
 /* The list of a sender, or NULL. Safe for a reader that has published the table. */
 static inline list_t *table_find(table_t *table, const void *sender)
 {
-	uint32_t mask = (uint32_t)(UINT64_MAX >> table->shift);
+	uint32_t i = table_home(table, sender);
+	list_t *list;
 
-	for (uint32_t i = table_hash(sender, table->shift);; i = (i + 1) & mask) {
-		list_t *list = load_acquire(&table->slot[i]);
-
-		if (!list || list->sender == sender)
-			return list;
-	}
+	while ((list = look(&table->slot[i])) && list->sender != sender)
+		i = (i + 1) & table->mask;
+	return list;
 }
 
 /* -------------------------------------------------------------------------------------- threads */

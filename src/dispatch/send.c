@@ -130,15 +130,15 @@ __attribute__((noinline)) static int call_each(struct frame *frame, array_t *arr
 static inline list_t *simple_list(struct frame *frame, struct peal_signal *signal,
 				  const void *sender, table_t *table)
 {
-	list_t *special;
+	list_t *list;
 
 	publish(&frame->table, table);
-	if (PEAL_UNLIKELY(look(&signal->senders) != table || look(&signal->any.levels)))
+	if (PEAL_UNLIKELY(look(&signal->senders) != table))
 		return NULL;
-	special = table_find(table, sender);
-	if (!special)
-		return &signal->any;
-	return look(&signal->any.array) ? NULL : special;
+	list = table_find(table, sender);
+	if (!list)
+		return look(&signal->any.levels) ? NULL : &signal->any;
+	return look(&signal->any.array) || look(&signal->any.levels) ? NULL : list;
 }
 
 __attribute__((noinline, cold)) static int send_unusual(struct peal_signal *signal,
@@ -148,35 +148,50 @@ __attribute__((noinline, cold)) static int send_unusual(struct peal_signal *sign
 	return send_general(signal, sender, args, args_size, PEAL_SEND_STOP, NULL, NULL);
 }
 
+/* The same for a send that has entered its frame and seen that it is not simple. */
+__attribute__((noinline, cold)) static int turn_unusual(struct frame *frame,
+							struct peal_signal *signal,
+							const void *sender, const void *args,
+							size_t args_size)
+{
+	leave(peal__self, frame);
+	return send_unusual(signal, sender, args, args_size);
+}
+
+/* Walk through the one list, if its array is still there when it has been published. */
+static inline int send_to_list(struct frame *frame, list_t *list, struct peal_signal *signal,
+			       const void *sender, const void *args, size_t args_size)
+{
+	array_t *array = look(&list->array);
+	uint32_t count;
+
+	publish(&frame->pin[0], array);
+	if (PEAL_UNLIKELY(!array || array != look(&list->array) ||
+			  args_size < look(&array->args_size)))
+		return turn_unusual(frame, signal, sender, args, args_size);
+	frame->table = NULL; /* a receiver that blocks is not to keep it */
+	count = load_acquire(&array->count);
+	return count == 1 ? call_one(frame, array->entry[0], args)
+			  : call_each(frame, array, count, args);
+}
+
 int peal_send(struct peal_signal *signal, const void *sender, const void *args, size_t args_size)
 {
 	struct thread *thread = peal__self;
 	struct frame *frame;
-	array_t *array;
 	table_t *table;
 	list_t *list;
-	uint32_t count;
 
 	if (PEAL_UNLIKELY(thread->top >= look(&thread->fast_end)))
 		return send_unusual(signal, sender, args, args_size);
 	frame = enter(thread, signal, sender);
-	list = &signal->any;
 	table = look(&signal->senders);
-	if (table)
-		list = simple_list(frame, signal, sender, table);
-	if (list) {
-		array = look(&list->array);
-		publish(&frame->pin[0], array);
-		if (array && array == look(&list->array) && args_size >= look(&array->args_size)) {
-			if (table)
-				frame->table = NULL; /* a receiver that blocks is not to keep it */
-			count = load_acquire(&array->count);
-			return count == 1 ? call_one(frame, array->entry[0], args)
-					  : call_each(frame, array, count, args);
-		}
-	}
-	leave(thread, frame);
-	return send_unusual(signal, sender, args, args_size);
+	if (!table)
+		return send_to_list(frame, &signal->any, signal, sender, args, args_size);
+	list = simple_list(frame, signal, sender, table);
+	if (PEAL_UNLIKELY(!list))
+		return turn_unusual(frame, signal, sender, args, args_size);
+	return send_to_list(frame, list, signal, sender, args, args_size);
 }
 
 int peal_send_with(struct peal_signal *signal, const void *sender, const void *args,
