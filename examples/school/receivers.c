@@ -27,6 +27,12 @@ static int welcome(void *user, struct peal_error *error)
 	return 0;
 }
 
+/* The row may be undone with the transaction that it is in: the mail waits until it cannot. Takes name over. */
+static int welcome_after_commit(char *name, struct peal_error *error)
+{
+	return PEAL_ON_COMMIT(error, welcome, .user = name, .release = free);
+}
+
 /* Only for a new user: without the check there would be a new profile at every save. */
 static int create_profile(struct peal_call *call, const struct peal_post_save_args *args)
 {
@@ -43,10 +49,8 @@ static int create_profile(struct peal_call *call, const struct peal_post_save_ar
 		return r;
 	peal_fini(&profile.instance);
 	say("Profile created for %s", user->username);
-	/* The row may be undone with the transaction that it is in; the mail must wait until it cannot. */
 	name = strdup(user->username);
-	return name ? PEAL_ON_COMMIT(call->error, welcome, .user = name, .release = free)
-		    : PEAL_ENOMEM;
+	return name ? welcome_after_commit(name, call->error) : PEAL_ENOMEM;
 }
 
 static int save_user_profile(struct peal_call *call, const struct peal_post_save_args *args)

@@ -221,7 +221,7 @@ int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection 
 	struct peal__statement *s = NULL;
 	int r = peal__compiled_start(compiled, c, &s, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (r == 0)
 		r = peal__statement_step(s, NULL, NULL, error);

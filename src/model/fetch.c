@@ -67,7 +67,7 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (r == 0) {
 		r = peal__statement_step(s, query->state->value_kinds, values, error);
@@ -93,7 +93,7 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (r == 0) {
 		struct value_row *row = peal__arena_alloc(&rows->arena, sizeof(*row) + size);
@@ -190,7 +190,7 @@ static int read_one(struct peal_query *query, struct peal_instance *instance,
 	struct peal__statement *s = NULL;
 	int r = select_start(query, c, &s, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = peal__statement_step(s, query->state->value_kinds, values, error);
 	if (r == 0)
@@ -230,6 +230,8 @@ static int get_one(struct peal_query *query, struct peal_instance *instance, int
 	int r;
 
 	*instance = (struct peal_instance){ 0 };
+	if (!query)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	r = peal__query_ready(query, &c, error);
 	if (r != 0)
 		return r;
@@ -270,9 +272,6 @@ int peal_get(const struct peal_model *model, struct peal_instance *instance, con
 	struct peal_query *query = peal_query_new(model);
 	int r;
 
-	*instance = (struct peal_instance){ 0 };
-	if (!query)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	peal_query_using(query, database);
 	peal_query_filter(query, conditions);
 	r = peal_query_get(query, instance, error);
@@ -334,11 +333,11 @@ static int read_number(struct peal__compiled *compiled, struct peal__connection 
 	struct peal__statement *s = NULL;
 	int r = peal__compiled_start(compiled, c, &s, error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = peal__statement_step(s, NULL, &value, error);
 	peal__statement_put(s);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret = r == 0 && value.kind == PEAL_VALUE_INT ? value.as.integer : 0;
 	return 0;
@@ -402,7 +401,7 @@ static int compile_set(struct peal__compiled *compiled, const struct peal__model
 				      state->label, named->name);
 	column = &state->columns[i];
 	r = peal__column_accept(state, column, &value, error);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (named->operation == PEAL_ADD && value.kind != PEAL_VALUE_INT &&
 	    value.kind != PEAL_VALUE_REAL)

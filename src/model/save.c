@@ -121,7 +121,7 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 	size_t index = 0;
 	int r = peal__statement_get(save->connection, sql, strlen(sql), &s, save->error);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < state->count && r == 0; i++)
 		if ((i != state->key || with_key_column) && (!some || save->written[i]))
@@ -182,7 +182,7 @@ static int update_nothing(struct save *save, int64_t *ret_changes)
 	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory")
 		       : peal__statement_get(save->connection, sql.data, sql.size, &s, save->error);
 	peal__text_fini(&sql);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = peal__statement_bind(s, 0, &key, save->error);
 	if (r == 0)
@@ -196,7 +196,7 @@ static int update(struct save *save, int64_t *ret_changes)
 {
 	int r = set_now(save, false);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (save->update_fields)
 		return update_some(save, ret_changes);
@@ -261,7 +261,7 @@ static int write_row(struct save *save, bool *ret_created)
 	int64_t changes = 0;
 	int r = key_default(save, &has_key);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!has_key && must_update)
 		return peal_error_set(save->error, PEAL_EINVAL, "%s: an update needs a key",
