@@ -9,7 +9,7 @@
  *   delete    pre_delete of all; fast deletes; SET_NULL and its like by query; then model by model the rows, and
  *             when all of a model are gone their post_delete.
  *
- * A collected model comes before those that its rows refer to by a key that is not nullable.
+ * A collected model comes before those that its rows refer to by a cascading key that is not nullable, or by RESTRICT.
  */
 #include "query_internal.h"
 
@@ -267,10 +267,20 @@ static int load_related(struct collector *c, const struct peal__referrer *by,
 	return 0;
 }
 
-static int add_restricted(struct collector *c, struct peal_rows *rows)
+/* They must be gone before the rows of state: at best by a cascade of the same deletion. */
+static int add_restricted(struct collector *c, struct peal_rows *rows,
+			  const struct peal__referrer *by, const struct peal__model_state *state)
 {
 	struct row_list *list = &c->restricted;
+	size_t slot = 0, first = 0;
+	int r = slot_of(c, state, &slot);
 
+	if (r == 0)
+		r = slot_of(c, by->model, &first);
+	if (r == 0)
+		r = add_dependency(c, slot, first);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < peal_rows_count(rows); i++) {
 		if (!peal__db_grow(&list->items, &list->capacity, list->count,
 				   sizeof(struct peal_instance *)))
@@ -323,7 +333,7 @@ static int related_batch(struct collector *c, const struct peal__referrer *by,
 		*ret_protected = true;
 		return 0;
 	case PEAL_RESTRICT:
-		return add_restricted(c, related);
+		return add_restricted(c, related, by, state);
 	default:
 		return add_by_query(c, &c->updates, by, rows, count, default_of(field));
 	}
