@@ -208,7 +208,7 @@ static int read_one(struct peal_query *query, struct peal_instance *instance,
 /* There are several: all that the get looks at are loaded, so that their init signals are sent. */
 static int multiple(struct peal_query *query, struct peal_error *error)
 {
-	struct peal_rows *rows;
+	struct peal_rows *rows = NULL;
 
 	if (peal__init_is_heard(query->model)) {
 		int r = peal_query_all(query, &rows, error);
@@ -337,7 +337,7 @@ static int read_number(struct peal__compiled *compiled, struct peal__connection 
 		return r;
 	r = peal__statement_step(s, NULL, &value, error);
 	peal__statement_put(s);
-	if (r != 0)
+	if (r < 0)
 		return r;
 	*ret = r == 0 && value.kind == PEAL_VALUE_INT ? value.as.integer : 0;
 	return 0;
