@@ -33,9 +33,7 @@ int peal_count_calls(bool on)
 		if (conn->state == CONN_PENDING || conn->state == CONN_CONNECTED)
 			code = peal__extra_ensure(conn);
 	if (code == PEAL_OK) {
-		if (on || peal__counting)
-			store_relaxed(&peal__counting,
-				      on ? peal__counting + 1 : peal__counting - 1);
+		store_relaxed(&peal__counting, on);
 		peal__threads_update();
 	}
 	peal__unlock();
@@ -148,7 +146,8 @@ static void fill_receiver(struct filling *filling, struct peal_signal *signal, c
 		.asynchronous = conn->flags & CONN_ASYNC,
 		.scoped = extra && extra->scope,
 		.muted = mutes_over(signal, sender, conn),
-		.running = peal__running(conn, false) + (extra ? extra->tasks : 0),
+		/* A task that is begun in the sending thread is in a frame as well. */
+		.running = conn->flags & CONN_ASYNC ? extra->tasks : peal__running(conn, false),
 		.calls = extra ? load_relaxed(&extra->calls) : 0,
 	};
 	const char *name;
