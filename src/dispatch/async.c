@@ -35,7 +35,7 @@ struct task {
 	struct peal_results kept; /* the memory of the response */
 	struct peal_value response;
 	size_t size;
-	unsigned char args[];
+	_Alignas(max_align_t) unsigned char args[];
 };
 
 struct operation {
@@ -84,6 +84,15 @@ void peal__operation_free(struct operation *operation)
 	peal__free(operation, sizeof(*operation));
 }
 
+/* The details of a task's error, when they are the first and somebody wants them. */
+static void collect_error(const struct task *task, struct peal_error *error)
+{
+	if (!error || error->code)
+		return;
+	peal_error_set(error, task->code, "%s", task->message);
+	memcpy(error->receiver, task->receiver, sizeof(error->receiver));
+}
+
 /*
  * Add the tasks' answers to results (or nowhere). Returns the first error; 0 when all were to be
  * called.
@@ -106,10 +115,8 @@ static int collect(struct operation *operation, enum peal_send_mode mode,
 			continue;
 		if (!first)
 			first = task->code;
-		if (results && !results->error.code)
-			peal_error_set(&results->error, task->code, "%s", task->message);
-		if (error && !error->code)
-			peal_error_set(error, task->code, "%s", task->message);
+		collect_error(task, results ? &results->error : NULL);
+		collect_error(task, error);
 		if (mode == PEAL_SEND_ALL)
 			peal__log(PEAL_LOG_ERROR, "peal.dispatch",
 				  "error in asynchronous receiver %s: %s", task->receiver,
