@@ -143,8 +143,8 @@ static void print_event(void *user, const struct peal_trace_event *event)
 
 	(void)user;
 	printf("  %s: %s", event->signal->name, kinds[event->kind]);
-	if (event->receiver_size)
-		printf(" %.*s", (int)event->receiver_size, event->receiver);
+	if (event->receiver[0])
+		printf(" %s", event->receiver);
 	puts("");
 }
 

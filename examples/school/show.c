@@ -91,7 +91,7 @@ static const char *name_of_signal(const struct peal_signal *signal)
 
 static void show_event(void *user, const struct peal_trace_event *event)
 {
-	int indent = 2 * (int)event->depth, size = (int)event->receiver_size;
+	int indent = 2 * (int)event->depth;
 	double elapsed_ms = (double)event->elapsed_ns / 1e6;
 
 	(void)user;
@@ -101,13 +101,13 @@ static void show_event(void *user, const struct peal_trace_event *event)
 		return;
 	if (event->kind == PEAL_TRACE_CALL) {
 		close_line();
-		printf("%10.3f ms %*s%s %s -> %.*s", now_ms(), indent, "",
-		       name_of_signal(event->signal), name_of_sender(event->sender), size,
+		printf("%10.3f ms %*s%s %s -> %s", now_ms(), indent, "",
+		       name_of_signal(event->signal), name_of_sender(event->sender),
 		       event->receiver);
 		line_is_open = true;
 	} else if (event->kind == PEAL_TRACE_RETURN) {
 		if (!line_is_open)
-			printf("%13s %*s%.*s is done", "", indent, "", size, event->receiver);
+			printf("%13s %*s%s is done", "", indent, "", event->receiver);
 		printf("  (%.3f ms)%s%s", elapsed_ms, event->code ? " " : "",
 		       event->code ? peal_error_name(event->code) : "");
 		line_is_open = true;

@@ -95,6 +95,9 @@ struct peal_executor {
 };
 
 /*
+ * An executor must live as long as connections name it: end them first, then free it. A task that
+ * has begun and is not done is not the executor's any more. PEAL_ESYS: errno says why.
+ *
  * A pool of threads (1 to 64) that run jobs in the order in which they were submitted. free waits
  * until all submitted jobs have run. new returns 0, PEAL_EINVAL, PEAL_ENOMEM or PEAL_ESYS (no
  * thread could be started). After a fork the child's pool has no threads: submit returns PEAL_EFORK

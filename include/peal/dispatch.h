@@ -46,8 +46,8 @@
  *              a function refuses inside a send, its text says. A receiver runs in the thread that
  *              sends; the library has no threads of its own and holds no lock while a receiver
  *              runs. An error of one thread's send is not seen by another's.
- *   Cost       A signal that nobody hears costs a load and a branch, and the arguments are not
- *              evaluated. A send takes no lock, changes no shared memory and allocates nothing. A
+ *   Cost       A signal that nobody hears costs a load and a branch, and PEAL_SEND does not
+ *              evaluate its arguments. A send takes no lock, changes no shared memory and allocates nothing. A
  *              thread's first send registers the thread (see peal_thread_prepare()).
  *   errno      A send leaves errno as it was.
  *   fork       May be called at any time, in a receiver too. The child has the same connections.
@@ -334,10 +334,11 @@ PEAL_API bool peal_has_receivers(struct peal_signal *signal, const void *sender)
  * The untyped sends, for bindings; C code uses PEAL_SEND and its like, below.
  *
  * peal_send() returns 0, or what the first receiver that did not return 0 returned (later ones are
- * not called), or PEAL_EDEPTH, or PEAL_ENOMEM (only a thread's first send, and receivers of
- * peal/async.h). peal_send_with() also takes the place for the answers (NULL: none) and for the
- * details of the error (NULL: none); with PEAL_SEND_ALL it returns 0 whatever the receivers
- * returned, and each error goes to results and to the log.
+ * not called), or PEAL_EDEPTH, or PEAL_ENOMEM (only a thread's first send, receivers of
+ * peal/async.h, and receivers that know more arguments than the sender). peal_send_with() also
+ * takes the place for the answers (NULL: none) and for the details of the error (NULL: none); with
+ * PEAL_SEND_ALL it returns 0 whatever the receivers returned, and each error goes to results and
+ * to the log.
  */
 PEAL_API int peal_send(struct peal_signal *signal, const void *sender, const void *args,
 		       size_t args_size);
@@ -500,10 +501,15 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 #define PEAL_SIGNAL_DECLARE_PUBLIC(name_) \
 	PEAL_SIGNAL_DECLARE(name_);       \
 	PEAL__SIGNAL_SENDER(name_)
-#define PEAL_SIGNAL_DEFINE_PUBLIC(name_)                                        \
-	struct peal_signal name_ = { .name = #name_,                            \
-				     .site = __FILE__ ":" PEAL__TEXT(__LINE__), \
-				     .args_size = (uint32_t)sizeof(struct name_##_args) }
+#define PEAL_SIGNAL_DEFINE_PUBLIC(name_)                                    \
+	struct peal_signal name_ = { #name_,                                \
+				     __FILE__ ":" PEAL__TEXT(__LINE__),     \
+				     (uint32_t)sizeof(struct name_##_args), \
+				     0,                                     \
+				     { NULL, NULL, NULL, NULL, 0, 0 },      \
+				     NULL,                                  \
+				     NULL,                                  \
+				     0 }
 
 #define PEAL__SIGNAL_SENDER(name_)                                                                \
 	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
@@ -569,15 +575,24 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 						   PEAL__SITE(__VA_ARGS__)))
 
 /*
- * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...]) By identity, as given
- * to connect; with a uid the receiver may be NULL. The waiting form, and the other one.
+ * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...])
+ *
+ * By identity, as given to connect; with a uid the receiver may be NULL. The waiting form, and the
+ * other one; and the two for asynchronous receivers.
  */
 #define PEAL_DISCONNECT(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), true)
 #define PEAL_DISCONNECT_DEFERRED(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), false)
+#define PEAL_DISCONNECT_ASYNC(signal_, ...) \
+	peal_disconnect_like(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__), true)
+#define PEAL_DISCONNECT_DEFERRED_ASYNC(signal_, ...) \
+	peal_disconnect_like(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__), false)
 #define PEAL__IDENTITY(signal_, ...) \
 	signal_##_connection(&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, NULL)
+#define PEAL__ASYNC_IDENTITY(signal_, ...) \
+	signal_##_async_connection(        \
+		&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ }, NULL)
 
 /*
  * peal_find() and peal_disconnect() (wait) or peal_disconnect_deferred(), in one step that nothing
@@ -600,15 +615,20 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
 	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
 			    PEAL_SEND_STOP, (results_), NULL)
 
-/* Call every receiver whatever it returns, log errors, and collect. */
+/*
+ * Call every receiver whatever it returns, and collect. Errors go to the results and to the log
+ * callback: without either nobody sees them.
+ */
 #define PEAL_SEND_ROBUST(signal_, sender_, results_, ...)                             \
 	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
 			    PEAL_SEND_ALL, (results_), NULL)
 
 /* PEAL_SEND with a struct peal_error * for the details of what went wrong. */
-#define PEAL_SEND_ERROR(signal_, sender_, error_, ...)                                \
-	signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
-			    PEAL_SEND_STOP, NULL, (error_))
+#define PEAL_SEND_ERROR(signal_, sender_, error_, ...)                                           \
+	(peal_signal_is_heard(&(signal_))                                                        \
+		 ? signal_##_send_with((sender_), &(const struct signal_##_args){ __VA_ARGS__ }, \
+				       PEAL_SEND_STOP, NULL, (error_))                           \
+		 : (peal_error_clear(error_), 0))
 
 /*
  * Send and go on; done(user, code, results) is called when all receivers are done: see
@@ -661,23 +681,28 @@ struct peal_receiver {
 
 /*
  * Connect all, in the order of the table; scope (may be NULL) is for those that name none.
- * Receivers that are connected already stay. On an error those that this call has connected are
- * disconnected again (deferred).
+ * Returns 0, also when some were connected already or wait for their sender. On an error those
+ * that this call has connected are disconnected again (deferred).
  */
 PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *receivers,
 						    size_t count, struct peal_scope *scope);
 
 /*
- * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ...]) { ... } For this thread, until the end of the block,
- * however it is left. A receiver of NULL means all of the signal's.
+ * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ..., .uid = ...]) { ... }
+ *
+ * For this thread, until the end of the block, however it is left. A receiver of NULL means all of
+ * the signal's; without a sender all senders; without a uid connections with and without one.
  */
-#define PEAL_MUTE(signal_, ...)                                                             \
-	PEAL__MUTE(PEAL__JOIN(peal_mute_, __LINE__), PEAL__JOIN(peal_mute_once_, __LINE__), \
-		   signal_, __VA_ARGS__)
-#define PEAL__MUTE(mute_, once_, signal_, ...)                                         \
-	for (struct peal_mute mute_ PEAL_CLEANUP(peal_mute_end) =                      \
-		     peal_mute_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__)), \
-				    *once_ = (peal_mute_begin(&mute_), &mute_);        \
+#define PEAL_MUTE(signal_, ...) PEAL__MUTE(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__))
+#define PEAL_MUTE_ASYNC(signal_, ...) \
+	PEAL__MUTE(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__))
+#define PEAL__MUTE(signal_, ...)                                                                  \
+	PEAL__MUTE_BLOCK(PEAL__JOIN(peal_mute_, __LINE__), PEAL__JOIN(peal_mute_once_, __LINE__), \
+			 signal_, __VA_ARGS__)
+#define PEAL__MUTE_BLOCK(mute_, once_, signal_, ...)                                       \
+	for (struct peal_mute mute_                                                        \
+		     PEAL_CLEANUP(peal_mute_end) = peal_mute_like((signal_), __VA_ARGS__), \
+		     *once_ = (peal_mute_begin(&mute_), &mute_);                           \
 	     once_; once_ = NULL)
 
 static inline struct peal_mute peal_mute_like(struct peal_signal *signal,

@@ -23,6 +23,8 @@ struct peal_signal_info {
 	const char *file; /* where it is defined; "" for one made at run time */
 	unsigned line;
 	size_t receivers; /* connections, pending ones not counted */
+	size_t first;     /* where its own begin in the receivers of the snapshot */
+	size_t total;     /* and how many these are, pending ones included */
 };
 
 struct peal_receiver_info {
@@ -87,9 +89,8 @@ struct peal_trace_event {
 	struct peal_signal *signal;
 	const void *sender;
 	const void *args;
-	const char *receiver; /* its name, not terminated: receiver_size bytes */
-	size_t receiver_size;
-	const char *site; /* "FILE:LINE:..." of its connect, or "" */
+	const char *receiver; /* its name; "" for SEND and SENT */
+	const char *site;     /* "FILE:LINE:..." of its connect, or "" */
 	struct peal_handle handle;
 	int code;
 	uint64_t elapsed_ns;

@@ -52,6 +52,13 @@ PEAL_API struct peal_value peal_value_pointer(void *pointer);
 /* Same kind and same content; pointers by identity, NULL equals NULL. */
 PEAL_API bool peal_value_equal(struct peal_value a, struct peal_value b);
 
+/*
+ * Write the value as text, cut to size and terminated: 42, true, 1.5, null, "Rahul" in quotes,
+ * bytes as x'00ff', a time as 2026-11-21T04:42:00.000000Z, a pointer as its address. Returns
+ * buffer.
+ */
+PEAL_API const char *peal_value_format(struct peal_value value, char *buffer, size_t size);
+
 #define PEAL_NULL peal_value_null()
 #define PEAL_BOOL(value_) peal_value_bool(value_)
 #define PEAL_INT(value_) peal_value_int(value_)

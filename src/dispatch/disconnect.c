@@ -36,7 +36,7 @@ static conn_t *chain_next(const conn_t *conn)
 static void chain_push(conn_t **chain, conn_t *conn)
 {
 	conn->hash = *chain ? (*chain)->slot + 1 : 0;
-	conn->flags |= CONN_HELD;
+	conn_mark(conn, CONN_HELD, true);
 	*chain = conn;
 }
 
@@ -89,7 +89,7 @@ void peal__end(conn_t *conn)
 	if (conn->state == CONN_PENDING) {
 		peal__pending_remove(conn);
 		conn->state = CONN_ENDED;
-		conn->flags |= CONN_ORPHAN;
+		conn_mark(conn, CONN_ORPHAN, true);
 		return;
 	}
 	if (conn->extra && conn->extra->tasks)
@@ -134,7 +134,7 @@ static void settle(conn_t *conn, struct release *ret_release)
 		(struct release){ .user = conn->user, .function = extra ? extra->release : NULL };
 	if (scope)
 		scope_settle(scope, ret_release);
-	conn->flags &= (uint8_t)~CONN_HELD;
+	conn_mark(conn, CONN_HELD, false);
 	if (conn->flags & CONN_ORPHAN)
 		peal__conn_free(conn);
 }
@@ -494,8 +494,11 @@ static bool conn_within(const conn_t *conn, const struct range *range)
 	const struct peal_signal *signal =
 		conn->state == CONN_PENDING ? extra->signal : conn->list->signal;
 
-	return within(range, (uintptr_t)conn->function) || within(range, (uintptr_t)signal) ||
-	       (extra && within(range, (uintptr_t)extra->release));
+	return within(range, (uintptr_t)conn->function) || within(range, (uintptr_t)conn->site) ||
+	       within(range, (uintptr_t)signal) ||
+	       (extra && (within(range, (uintptr_t)extra->release) ||
+			  within(range, (uintptr_t)extra->scope) ||
+			  within(range, (uintptr_t)extra->executor)));
 }
 
 int peal_disconnect_module(const void *address, size_t *ret_count)

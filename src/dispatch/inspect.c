@@ -197,6 +197,8 @@ static void fill_signal(struct filling *filling, struct peal_signal *signal)
 	for (conn_t *conn = peal__pending; conn; conn = (conn_t *)(void *)conn->list)
 		if (conn->extra->signal == signal)
 			fill_receiver(filling, signal, conn);
+	info.first = first;
+	info.total = filling->receiver_count - first;
 	if (filling->snapshot) {
 		filling->signals[filling->signal_count] = info;
 		qsort(filling->receivers + first, filling->receiver_count - first,

@@ -136,10 +136,22 @@ typedef struct peal__conn {
 	uint32_t slot; /* its own place in the slabs, for life */
 	uint16_t args_size;
 	uint8_t state;
-	uint8_t flags;
+	uint8_t flags; /* changed by conn_mark(): sends read CONN_ASYNC in it meanwhile */
 } conn_t;
 
 _Static_assert(sizeof(void *) != 8 || sizeof(conn_t) == 64, "a connection is one cache line");
+
+static inline bool conn_is_async(const conn_t *conn)
+{
+	return load_relaxed(&conn->flags) & CONN_ASYNC;
+}
+
+static inline void conn_mark(conn_t *conn, enum conn_flags flag, bool on)
+{
+	unsigned flags = on ? conn->flags | (unsigned)flag : conn->flags & ~(unsigned)flag;
+
+	store_relaxed(&conn->flags, (uint8_t)flags);
+}
 
 struct extra {
 	char *uid;

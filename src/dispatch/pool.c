@@ -74,7 +74,7 @@ void peal__conn_free(conn_t *conn)
 	struct extra *extra = conn->extra;
 
 	if ((conn->flags & CONN_HELD) || (extra && extra->tasks)) {
-		conn->flags |= CONN_ORPHAN;
+		conn_mark(conn, CONN_ORPHAN, true);
 		return;
 	}
 	if (extra) {

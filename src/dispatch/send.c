@@ -271,12 +271,15 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 		.elapsed_ns = elapsed_ns,
 	};
 
+	char receiver[PEAL_ERROR_NAME_MAX];
+
 	if (!function || send->thread->tracing)
 		return;
 	if (conn) {
-		event.receiver_size = peal__site_receiver(site, &event.receiver);
+		peal__site_text(site, receiver, sizeof(receiver));
+		event.receiver = receiver;
 		event.handle = peal__conn_handle(conn);
-		event.asynchronous = conn->flags & CONN_ASYNC;
+		event.asynchronous = conn_is_async(conn);
 	}
 	send->thread->tracing = true;
 	function(peal__trace_user, &event);
@@ -425,7 +428,7 @@ static int turn(struct sending *send, conn_t *conn)
 
 	if (conn->serial >= send->start)
 		return PEAL_OK;
-	if (((conn->flags & CONN_ASYNC) != 0) != (send->pass != PASS_CALL)) {
+	if (conn_is_async(conn) != (send->pass != PASS_CALL)) {
 		send->asynchronous_seen |= send->pass == PASS_CALL;
 		return PEAL_OK;
 	}
