@@ -166,11 +166,14 @@ static inline int send_to_list(struct frame *frame, list_t *list, struct peal_si
 	uint32_t count;
 
 	publish(&frame->pin[0], array);
-	if (PEAL_UNLIKELY(!array || array != look(&list->array) ||
-			  args_size < look(&array->args_size)))
+	if (PEAL_UNLIKELY(!array || array != look(&list->array)))
 		return turn_unusual(frame, signal, sender, args, args_size);
-	frame->table = NULL; /* a receiver that blocks is not to keep it */
+	/* First the count: args_size then speaks of all that it counts. */
 	count = load_acquire(&array->count);
+	if (PEAL_UNLIKELY(args_size < look(&array->args_size)))
+		return turn_unusual(frame, signal, sender, args, args_size);
+	/* A receiver that blocks is not to keep the table. */
+	store_release(&frame->table, (table_t *)NULL);
 	return count == 1 ? call_one(frame, array->entry[0], args)
 			  : call_each(frame, array, count, args);
 }
