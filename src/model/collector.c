@@ -252,6 +252,9 @@ static int load_related(struct collector *c, const struct peal__referrer *by,
 	*ret_rows = NULL;
 	peal_query_using(query, c->connection->db->alias);
 	peal__query_filter_in(query, &by->model->columns[by->column], keys, count);
+	/* To find further rows the key is enough; receivers must see all. */
+	if (query)
+		query->key_only = is_referred_to(by->model) && !is_heard(by->model->model);
 	r = peal_query_all(query, &rows, c->error);
 	peal_query_free(query);
 	if (r != 0)

@@ -16,12 +16,36 @@ struct peal_rows {
 static int select_start(struct peal_query *query, struct peal__connection *c,
 			struct peal__statement **ret_statement, struct peal_error *error)
 {
+	const struct peal__model_state *state = query->state;
 	struct peal__compiled compiled = { 0 };
 
-	peal__text_add(&compiled.sql, query->state->select);
+	if (query->key_only) {
+		peal__text_add(&compiled.sql, "SELECT ");
+		peal__text_add_name(&compiled.sql, state->columns[state->key].db_name);
+		peal__text_add(&compiled.sql, " FROM ");
+		peal__text_add_name(&compiled.sql, state->table);
+	} else {
+		peal__text_add(&compiled.sql, state->select);
+	}
 	peal__compile_where(&compiled, query);
 	peal__compile_tail(&compiled, query);
 	return peal__compiled_start(&compiled, c, ret_statement, error);
+}
+
+/* A row in the order of the fields; what is not loaded comes as a pointer to nothing. */
+static int read_row(const struct peal_query *query, struct peal__statement *s,
+		    struct peal_value *values, struct peal_error *error)
+{
+	const struct peal__model_state *state = query->state;
+	struct peal_value key;
+	int r;
+
+	if (!query->key_only)
+		return peal__statement_step(s, state->value_kinds, values, error);
+	r = peal__statement_step(s, &state->value_kinds[state->key], &key, error);
+	for (size_t i = 0; i < state->count && r == 0; i++)
+		values[i] = i == state->key ? key : peal_value_pointer(NULL);
+	return r;
 }
 
 /* ---- Many ------------------------------------------------------------------------------------------------------------ */
@@ -70,7 +94,7 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 	if (r != 0)
 		return r;
 	while (r == 0) {
-		r = peal__statement_step(s, query->state->value_kinds, values, error);
+		r = read_row(query, s, values, error);
 		if (r == 0)
 			r = keep_texts(rows, values, query->state->count, error);
 		if (r == 0)
@@ -102,7 +126,7 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 			r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
 			break;
 		}
-		r = peal__statement_step(s, query->state->value_kinds, row->values, error);
+		r = read_row(query, s, row->values, error);
 		if (r == 0)
 			r = keep_texts(rows, row->values, query->state->count, error);
 		if (r == 0) {

@@ -317,6 +317,10 @@ int peal__instance_load(const struct peal_model *model, struct peal_instance *in
 	for (size_t i = 0; i < state->count && r == 0; i++) {
 		struct peal_value value = values[i];
 
+		if (value.kind == PEAL_VALUE_POINTER) {
+			instance->deferred[i / 64] |= UINT64_C(1) << (i % 64);
+			continue;
+		}
 		r = peal__column_accept(state, &state->columns[i], &value, error);
 		if (r == 0)
 			r = peal__member_write(instance, &state->columns[i], &value, PEAL__BORROW,

@@ -62,6 +62,7 @@ struct peal_query {
 	size_t order_count;
 	int64_t offset;
 	int64_t limit;           /* INT64_MAX: all */
+	bool key_only;           /* load nothing else */
 	struct peal_error error; /* the first thing that went wrong */
 };
 

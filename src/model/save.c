@@ -67,9 +67,20 @@ static int names_check(struct save *save)
 	return 0;
 }
 
+/* Writing a field that was not loaded would write nothing over what the row has. */
+static bool writes_deferred(const struct save *save)
+{
+	for (size_t i = 0; i < save->state->count; i++)
+		if ((save->instance->deferred[i / 64] >> (i % 64) & 1) &&
+		    (!save->update_fields || save->written[i]))
+			return true;
+	return false;
+}
+
 static int options_check(struct save *save)
 {
 	const struct peal_save_options *options = save->options;
+	int r;
 
 	if (options->force_insert &&
 	    (options->force_update || (save->update_fields && save->update_fields->count)))
@@ -77,7 +88,13 @@ static int options_check(struct save *save)
 			save->error, PEAL_EINVAL,
 			"%s: force_insert cannot go with force_update or update_fields",
 			save->state->label);
-	return save->update_fields ? names_check(save) : 0;
+	r = save->update_fields ? names_check(save) : 0;
+	if (r == 0 && writes_deferred(save))
+		r = peal_error_set(
+			save->error, PEAL_EINVAL,
+			"%s: not all of its fields were loaded: name others in update_fields",
+			save->state->label);
+	return r;
 }
 
 /* ---- The row -------------------------------------------------------------------------------------------------------- */

@@ -112,6 +112,45 @@ TEST(each_thread_has_its_connection)
 	T_OK(PEAL_DISCONNECT(peal_connection_created, count_created, .user = &created));
 }
 
+static void *write_rows(void *unused)
+{
+	struct peal_error error = { 0 };
+	int r;
+
+	for (int i = 0; i < 25; i++) {
+		PEAL_ATOMIC(r, &error) {
+			exec("UPDATE t SET a = a + 1");
+			exec("INSERT INTO t VALUES (1000)");
+		}
+		if (r != 0)
+			T_FAIL("%s", error.message);
+		exec("UPDATE t SET a = a + 1 WHERE a < 1000");
+	}
+	return unused;
+}
+
+/* Of the same file, each on its own connection: nobody is turned away, and nothing is lost. */
+TEST(writers_take_turns)
+{
+	const char *path = test_path(test_tmpdir(), "shared.db");
+	pthread_t threads[4];
+	struct peal_db *db;
+	char url[512];
+
+	count_memory();
+	snprintf(url, sizeof(url), "sqlite:%s", path);
+	T_OK(peal_db_open(url, &db, NULL));
+	exec("CREATE TABLE t (a)");
+	exec("INSERT INTO t VALUES (0)");
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
+		T_INT(pthread_create(&threads[i], NULL, write_rows, NULL), 0);
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
+		T_INT(pthread_join(threads[i], NULL), 0);
+	T_INT(number_of("SELECT count(*) FROM t"), 101);
+	T_INT(number_of("SELECT min(a) FROM t"), 200);
+	peal_db_close(db);
+}
+
 TEST(child_of_fork_is_refused)
 {
 	struct peal_db *db = open_memory();
