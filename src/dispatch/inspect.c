@@ -69,10 +69,11 @@ void peal_mute_end(struct peal_mute *mute)
 bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *signal,
 		       const void *sender, const conn_t *conn)
 {
+	const struct extra *extra = load_acquire(&conn->extra);
+
 	if ((mute->signal && mute->signal != signal) || (mute->sender && mute->sender != sender))
 		return false;
-	if (mute->uid &&
-	    (!conn->extra || !conn->extra->uid || strcmp(mute->uid, conn->extra->uid) != 0))
+	if (mute->uid && (!extra || !extra->uid || strcmp(mute->uid, extra->uid) != 0))
 		return false;
 	return !mute->receiver || mute->receiver == load_relaxed(&conn->function);
 }

@@ -106,7 +106,9 @@ conn_t *peal__conn_find(struct peal_handle handle)
 
 struct peal_handle peal__conn_handle(const conn_t *conn)
 {
-	uint64_t birth = conn->extra ? conn->extra->birth : 0;
+	/* Sends ask too, while peal_count_calls() may be adding it. */
+	const struct extra *extra = load_acquire(&conn->extra);
+	uint64_t birth = extra ? extra->birth : 0;
 
 	return (struct peal_handle){ .serial = birth ? birth : conn->serial, .slot = conn->slot };
 }

@@ -261,7 +261,8 @@ static uint64_t now_ns(void)
 static void trace(const struct sending *send, enum peal_trace_kind kind, const conn_t *conn,
 		  const char *site, int code, uint64_t elapsed_ns)
 {
-	peal_trace_fn *function = load_acquire(&peal__trace);
+	peal_trace_fn *function;
+	void *user;
 	struct peal_trace_event event = {
 		.kind = kind,
 		.depth = (unsigned)(send->frame - send->thread->frames),
@@ -276,7 +277,14 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 
 	char receiver[PEAL_ERROR_NAME_MAX];
 
-	if (!function || send->thread->tracing)
+	if (!load_relaxed(&peal__trace) || send->thread->tracing)
+		return;
+	/* The two belong together. */
+	peal__lock();
+	function = peal__trace;
+	user = peal__trace_user;
+	peal__unlock();
+	if (!function)
 		return;
 	if (conn) {
 		peal__site_text(site, receiver, sizeof(receiver));
@@ -285,7 +293,7 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 		event.asynchronous = conn_is_async(conn);
 	}
 	send->thread->tracing = true;
-	function(peal__trace_user, &event);
+	function(user, &event);
 	send->thread->tracing = false;
 }
 
