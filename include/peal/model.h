@@ -406,7 +406,8 @@ struct peal_named_list {
 
 /*
  * Begin an instance in memory of the model's size, whatever it contains: pre_init, the fields' initial values, the
- * given values (may be NULL), post_init (Django: Student(name="Rahul")). Text is copied.
+ * given values (may be NULL), post_init (Django: Student(name="Rahul")). Text is copied. An instance that has begun must
+ * be ended before it begins again, or its memory is lost.
  * Returns 0; PEAL_EINVAL (no such field; a model that is not registered), PEAL_ETYPE (a value that does not fit),
  * PEAL_ENOMEM, or the error of a receiver; the instance is ended then.
  */
@@ -528,7 +529,7 @@ PEAL_API PEAL_MUST_CHECK int peal_field_get(const struct peal_instance *instance
 PEAL_API PEAL_MUST_CHECK int peal_field_set(struct peal_instance *instance, const char *name,
 					    struct peal_value value, struct peal_error *error);
 
-/* The key; PEAL_NULL when it has none. */
+/* The key; PEAL_NULL when it has none, and for an instance that has ended. */
 PEAL_API struct peal_value peal_key(const struct peal_instance *instance);
 
 /* Whether it has not been saved or loaded yet. */

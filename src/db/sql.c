@@ -6,6 +6,8 @@
 
 struct peal_cursor {
 	struct peal__statement *statement;
+	struct peal__arena
+		arena; /* the texts of the parameters, which the statement reads at every step */
 	bool done;
 	struct peal_value values[];
 };
@@ -25,12 +27,20 @@ int peal_db_exec(const char *database, const char *sql, const struct peal_params
 	return r;
 }
 
-static int cursor_bind(struct peal__statement *s, const struct peal_params *params,
+static int cursor_bind(struct peal_cursor *cursor, const struct peal_params *params,
 		       struct peal_error *error)
 {
 	for (size_t i = 0; params && i < params->count; i++) {
-		int r = peal__statement_bind(s, i, &params->items[i], error);
+		struct peal_value value = params->items[i];
+		int r;
 
+		if (value.kind == PEAL_VALUE_TEXT || value.kind == PEAL_VALUE_BYTES) {
+			value.as.text.data = peal__arena_text(&cursor->arena, value.as.text.data,
+							      value.as.text.size);
+			if (!value.as.text.data)
+				return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		}
+		r = peal__statement_bind(cursor->statement, i, &value, error);
 		if (r < 0)
 			return r;
 	}
@@ -50,15 +60,17 @@ int peal_db_query(const char *database, const char *sql, const struct peal_param
 	r = peal__statement_get(c, sql, strlen(sql), &s, error);
 	if (r < 0)
 		return r;
-	r = cursor_bind(s, params, error);
-	cursor = r < 0 ? NULL
-		       : peal__db_alloc(sizeof(*cursor) +
-					(s->width + 1) * sizeof(cursor->values[0]));
+	cursor = peal__db_alloc(sizeof(*cursor) + (s->width + 1) * sizeof(cursor->values[0]));
 	if (!cursor) {
 		peal__statement_put(s);
-		return r < 0 ? r : peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
 	cursor->statement = s;
+	r = cursor_bind(cursor, params, error);
+	if (r < 0) {
+		peal_cursor_free(cursor);
+		return r;
+	}
 	*ret_cursor = cursor;
 	return 0;
 }
@@ -86,5 +98,6 @@ void peal_cursor_free(struct peal_cursor *cursor)
 	if (!cursor)
 		return;
 	peal__statement_put(cursor->statement);
+	peal__arena_fini(&cursor->arena);
 	peal__db_free(cursor);
 }

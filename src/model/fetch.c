@@ -332,10 +332,14 @@ static int take_over(struct peal_instance *instance, struct peal_instance *fresh
 int peal_refresh(struct peal_instance *instance, struct peal_error *error)
 {
 	const struct peal_model *model = instance->model;
-	char *row = peal__db_alloc(model->size);
 	struct peal_instance *fresh;
+	char *row;
 	int r;
 
+	if (!model)
+		return peal_error_set(error, PEAL_EINVAL,
+				      "the instance was never begun, or has ended");
+	row = peal__db_alloc(model->size);
 	if (!row)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	fresh = peal__instance_in(model, row);

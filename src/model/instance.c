@@ -149,8 +149,11 @@ int peal_set_bytes(struct peal_instance *instance, struct peal_bytes *member, co
 
 struct peal_value peal_key(const struct peal_instance *instance)
 {
-	const struct peal__model_state *state = peal__state(instance->model);
+	const struct peal__model_state *state;
 
+	if (!instance->model)
+		return peal_value_null();
+	state = peal__state(instance->model);
 	return peal__member_read(&state->columns[state->key], peal__row(instance));
 }
 

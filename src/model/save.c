@@ -107,6 +107,8 @@ static int set_now(struct save *save, bool inserting)
 	for (size_t i = 0; i < save->state->count && r == 0 && !save->options->raw; i++) {
 		const struct peal__column *column = &save->state->columns[i];
 
+		if (save->update_fields && !inserting && !save->written[i])
+			continue;
 		if (column->field->auto_now || (column->field->auto_now_add && inserting))
 			r = peal__member_write(save->instance, column, &now, PEAL__BORROW,
 					       save->error);

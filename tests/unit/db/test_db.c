@@ -199,6 +199,26 @@ TEST(values_are_bound)
 	peal_db_close(db);
 }
 
+TEST(cursor_keeps_its_parameters)
+{
+	struct peal_db *db = open_memory();
+	const struct peal_value *values;
+	struct peal_cursor *cursor;
+	char text[] = "b";
+
+	exec("CREATE TABLE t (a)");
+	exec("INSERT INTO t VALUES ('a'), ('b'), ('c')");
+	T_OK(peal_db_query(NULL, "SELECT a FROM t WHERE a >= $1 ORDER BY a",
+			   PEAL_PARAMS(PEAL_TEXT(text)), &cursor, NULL));
+	text[0] = 'z';
+	T_OK(peal_cursor_next(cursor, &values, NULL));
+	T_STR(values[0].as.text.data, "b");
+	T_OK(peal_cursor_next(cursor, &values, NULL));
+	T_CODE(peal_cursor_next(cursor, &values, NULL), PEAL_DONE);
+	peal_cursor_free(cursor);
+	peal_db_close(db);
+}
+
 TEST(sql_that_is_wrong)
 {
 	struct peal_db *db = open_memory();
