@@ -441,6 +441,29 @@ PEAL_API PEAL_MUST_CHECK int peal_get(const struct peal_model *model,
 				      const struct peal_named_list *conditions,
 				      struct peal_error *error);
 
+/*
+ * The row that meets all conditions, or a new one with the conditions' values (those without "__") and the defaults
+ * (Django: objects.get_or_create). The insert has a block of its own; when it is refused because somebody was faster,
+ * that row is the answer. ret_created (may be NULL) says which. Errors as of peal_get() and peal_create().
+ */
+PEAL_API PEAL_MUST_CHECK int peal_get_or_create(const struct peal_model *model,
+						struct peal_instance *instance,
+						const char *database,
+						const struct peal_named_list *conditions,
+						const struct peal_named_list *defaults,
+						bool *ret_created, struct peal_error *error);
+
+/*
+ * The same, and a row that was there gets the defaults and is saved, with these as its update_fields; all in one block
+ * (Django: objects.update_or_create).
+ */
+PEAL_API PEAL_MUST_CHECK int peal_update_or_create(const struct peal_model *model,
+						   struct peal_instance *instance,
+						   const char *database,
+						   const struct peal_named_list *conditions,
+						   const struct peal_named_list *defaults,
+						   bool *ret_created, struct peal_error *error);
+
 /* Read its row again, all fields. PEAL_NOT_FOUND when it is gone. */
 PEAL_API PEAL_MUST_CHECK int peal_refresh(struct peal_instance *instance, struct peal_error *error);
 

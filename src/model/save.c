@@ -367,17 +367,3 @@ int peal_save(struct peal_instance *instance, struct peal_error *error)
 {
 	return peal_save_with(instance, NULL, error);
 }
-
-int peal_create(const struct peal_model *model, struct peal_instance *instance,
-		const char *database, const struct peal_named_list *values,
-		struct peal_error *error)
-{
-	int r = peal_init(model, instance, values, error);
-
-	if (r != 0)
-		return r;
-	r = PEAL_SAVE(instance, error, .database = database, .force_insert = true);
-	if (r != 0)
-		peal_fini(instance);
-	return r;
-}

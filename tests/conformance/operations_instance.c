@@ -65,6 +65,39 @@ static int get(struct step *step)
 		peal_get(model, instance, NULL, named_values(model, &pairs, NULL), &step->error));
 }
 
+typedef int find_or_create_fn(const struct peal_model *model, struct peal_instance *instance,
+			      const char *database, const struct peal_named_list *conditions,
+			      const struct peal_named_list *defaults, bool *ret_created,
+			      struct peal_error *error);
+
+static int find_or_create(struct step *step, find_or_create_fn *find)
+{
+	const struct peal_model *model = take_model(step);
+	struct pairs pairs = words_pairs(&step->words), defaults = { 0 };
+	struct peal_instance *instance = instance_room(model);
+	bool created = false;
+	int r;
+
+	if (words_take(&step->words, "defaults"))
+		defaults = words_pairs(&step->words);
+	words_end(&step->words);
+	r = find(model, instance, NULL, named_values(model, &pairs, NULL),
+		 named_values(model, &defaults, NULL), &created, &step->error);
+	if (r == 0)
+		print_result_bool(step->op, "created", created);
+	return keep_result(step, instance, r);
+}
+
+static int get_or_create(struct step *step)
+{
+	return find_or_create(step, peal_get_or_create);
+}
+
+static int update_or_create(struct step *step)
+{
+	return find_or_create(step, peal_update_or_create);
+}
+
 static int set(struct step *step)
 {
 	const char *field;
@@ -132,7 +165,15 @@ static int show(struct step *step)
 }
 
 const struct operation instance_operations[] = {
-	{ "new", new_instance, true }, { "create", create, true }, { "get", get, true },
-	{ "set", set, false },         { "save", save, false },    { "delete", delete, false },
-	{ "refresh", refresh, false }, { "show", show, false },    { 0 },
+	{ "new", new_instance, true },
+	{ "create", create, true },
+	{ "get", get, true },
+	{ "set", set, false },
+	{ "save", save, false },
+	{ "delete", delete, false },
+	{ "refresh", refresh, false },
+	{ "show", show, false },
+	{ "get_or_create", get_or_create, true },
+	{ "update_or_create", update_or_create, true },
+	{ 0 },
 };

@@ -13,8 +13,6 @@ static int missing(struct step *step)
 }
 
 const struct operation missing_operations[] = {
-	{ "get_or_create", missing, true },
-	{ "update_or_create", missing, true },
 	{ "bulk_create", missing, false },
 	{ "bulk_update", missing, false },
 	{ "m2m", missing, false },

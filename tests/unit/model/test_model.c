@@ -464,6 +464,45 @@ TEST(init_signals)
 	end_models(db);
 }
 
+TEST(find_or_create)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct article a;
+	bool created;
+
+	T_OK(peal_get_or_create(&article_model, &a.instance, NULL,
+				PEAL_WITH(PEAL_IS(article_model, title, "A"),
+					  PEAL_WHERE(article_model, word_count, lt, 9)),
+				PEAL_WITH(PEAL_SET(article_model, slug, "a")), &created, &error));
+	T_TRUE(created);
+	T_STR(a.slug, "a");
+	T_INT(a.word_count, 0);
+	peal_fini(&a.instance);
+	T_OK(peal_get_or_create(&article_model, &a.instance, NULL,
+				PEAL_WITH(PEAL_IS(article_model, title, "A")), NULL, &created,
+				&error));
+	T_FALSE(created);
+	peal_fini(&a.instance);
+	record(&article_model);
+	T_OK(peal_update_or_create(
+		&article_model, &a.instance, NULL, PEAL_WITH(PEAL_IS(article_model, title, "A")),
+		PEAL_WITH(PEAL_SET(article_model, word_count, 3)), &created, &error));
+	T_FALSE(created);
+	T_STR(heard, "ir I1 su1 S1");
+	peal_fini(&a.instance);
+	/* Not there, and refused by another row. */
+	T_CODE(peal_get_or_create(&article_model, &a.instance, NULL,
+				  PEAL_WITH(PEAL_IS(article_model, slug, "other")),
+				  PEAL_WITH(PEAL_SET(article_model, title, "A")), &created, &error),
+	       PEAL_EINTEGRITY);
+	T_STR(error.field, "title");
+	T_PTR(a.instance.model, NULL);
+	T_INT(COUNT("lab_article WHERE word_count = 3"), 1);
+	stop_recording();
+	end_models(db);
+}
+
 TEST(instances_of_a_model_known_at_run_time)
 {
 	struct peal_db *db = begin_models();
@@ -520,6 +559,16 @@ static int live_and_die(struct peal_error *error)
 			&f, PEAL_WITH(PEAL_SET(profile_model, person, &p.instance)), error);
 	if (r == 0)
 		r = person_model_get(&q, PEAL_WITH(PEAL_IS(person_model, id, p.id)), error);
+	peal_fini(&q.instance);
+	if (r == 0)
+		r = peal_update_or_create(&person_model, &q.instance, NULL,
+					  PEAL_WITH(PEAL_IS(person_model, id, p.id)),
+					  PEAL_WITH(PEAL_SET(person_model, bio, "b")), NULL, error);
+	peal_fini(&q.instance);
+	if (r == 0)
+		r = peal_get_or_create(&person_model, &q.instance, NULL,
+				       PEAL_WITH(PEAL_IS(person_model, name, "New")), NULL, NULL,
+				       error);
 	if (r == 0)
 		r = query_some(error);
 	if (r == 0)

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Creating, and what finds or creates: peal_create(), peal_get_or_create(), peal_update_or_create(). */
+#include "state.h"
+
+int peal_create(const struct peal_model *model, struct peal_instance *instance,
+		const char *database, const struct peal_named_list *values,
+		struct peal_error *error)
+{
+	int r = peal_init(model, instance, values, error);
+
+	if (r != 0)
+		return r;
+	r = PEAL_SAVE(instance, error, .database = database, .force_insert = true);
+	if (r != 0)
+		peal_fini(instance);
+	return r;
+}
+
+static bool is_named(const struct peal_named_list *list, const char *name)
+{
+	for (size_t i = 0; list && i < list->count; i++)
+		if (strcmp(list->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The plain conditions, unless a default has the same name, and the defaults; to be freed by peal__db_free(). */
+static struct peal_named *merge(const struct peal_named_list *conditions,
+				const struct peal_named_list *defaults, size_t *ret_count)
+{
+	size_t most = (conditions ? conditions->count : 0) + (defaults ? defaults->count : 0) + 1;
+	struct peal_named *items = peal__db_alloc(most * sizeof(*items));
+	size_t count = 0;
+
+	if (!items)
+		return NULL;
+	for (size_t i = 0; conditions && i < conditions->count; i++)
+		if (!strstr(conditions->items[i].name, "__") &&
+		    !is_named(defaults, conditions->items[i].name))
+			items[count++] = conditions->items[i];
+	for (size_t i = 0; defaults && i < defaults->count; i++)
+		items[count++] = defaults->items[i];
+	*ret_count = count;
+	return items;
+}
+
+/* In a block of its own, so that a refused insert leaves the block around it whole. */
+static int create_apart(const struct peal_model *model, struct peal_instance *instance,
+			const char *database, const struct peal_named_list *conditions,
+			const struct peal_named_list *defaults, struct peal_error *error)
+{
+	struct peal_named_list values = { 0 };
+	struct peal_named *items = merge(conditions, defaults, &values.count);
+	int r;
+
+	if (!items)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	values.items = items;
+	PEAL_ATOMIC_WITH(r, error, .database = database) {
+		r = peal_create(model, instance, database, &values, error);
+	}
+	peal__db_free(items);
+	if (r != 0)
+		peal_fini(instance);
+	return r;
+}
+
+int peal_get_or_create(const struct peal_model *model, struct peal_instance *instance,
+		       const char *database, const struct peal_named_list *conditions,
+		       const struct peal_named_list *defaults, bool *ret_created,
+		       struct peal_error *error)
+{
+	int r = peal_get(model, instance, database, conditions, error);
+	bool created = r == PEAL_NOT_FOUND;
+
+	if (created)
+		r = create_apart(model, instance, database, conditions, defaults, error);
+	/* Somebody else may have made it meanwhile. If not, the refusal is what counts. */
+	if (r == PEAL_EINTEGRITY && peal_get(model, instance, database, conditions, NULL) == 0) {
+		created = false;
+		r = 0;
+	}
+	if (r == 0 && ret_created)
+		*ret_created = created;
+	return r;
+}
+
+static int set_and_save(struct peal_instance *instance, const char *database,
+			const struct peal_named_list *values, struct peal_error *error)
+{
+	const char *names[PEAL_FIELDS_MAX];
+	int r = 0;
+
+	if (values->count > PEAL_FIELDS_MAX)
+		return peal_error_set(error, PEAL_EINVAL, "%s: more values than a model has fields",
+				      peal_model_label(instance->model));
+	for (size_t i = 0; i < values->count && r == 0; i++) {
+		names[i] = values->items[i].name;
+		r = peal__set_named(instance, &values->items[i], error);
+	}
+	if (r != 0 || !values->count)
+		return r;
+	return PEAL_SAVE(instance, error, .database = database,
+			 .update_fields = { names, values->count });
+}
+
+int peal_update_or_create(const struct peal_model *model, struct peal_instance *instance,
+			  const char *database, const struct peal_named_list *conditions,
+			  const struct peal_named_list *defaults, bool *ret_created,
+			  struct peal_error *error)
+{
+	bool created = false;
+	int r;
+
+	*instance = (struct peal_instance){ 0 };
+	PEAL_ATOMIC_WITH(r, error, .database = database) {
+		r = peal_get_or_create(model, instance, database, conditions, defaults, &created,
+				       error);
+		if (r == 0 && !created && defaults)
+			r = set_and_save(instance, database, defaults, error);
+	}
+	if (r != 0)
+		peal_fini(instance);
+	else if (ret_created)
+		*ret_created = created;
+	return r;
+}
