@@ -63,15 +63,6 @@ static int attach(struct peal_instance *instance, const struct peal__column *col
 	return r;
 }
 
-static void detach_if_other(struct peal_instance *instance, const struct peal__column *column)
-{
-	struct peal_instance *object = peal__object_get(column, peal__row(instance));
-
-	if (object &&
-	    !peal_value_equal(peal_key(object), peal__member_read(column, peal__row(instance))))
-		peal__object_set(column, peal__row(instance), NULL);
-}
-
 static bool is_deferred(const struct peal_instance *instance, size_t i)
 {
 	return (instance->deferred[i / 64] >> (i % 64)) & 1;
@@ -81,7 +72,7 @@ int peal_field_set(struct peal_instance *instance, const char *name, struct peal
 		   struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
-	bool by_relation;
+	bool by_relation, other;
 	size_t i = peal__column_find(state, name, strlen(name), &by_relation);
 	const struct peal__column *column;
 	int r;
@@ -93,10 +84,13 @@ int peal_field_set(struct peal_instance *instance, const char *name, struct peal
 		r = attach(instance, column, value, error);
 	} else {
 		r = peal__column_accept(state, column, &value, error);
+		other = r == 0 &&
+			!peal_value_equal(peal__member_read(column, peal__row(instance)), value);
 		if (r == 0)
 			r = peal__member_write(instance, column, &value, PEAL__COPY, error);
-		if (r == 0 && column->relation)
-			detach_if_other(instance, column);
+		/* Another key detaches, and the same one does not, whatever is attached. */
+		if (r == 0 && column->relation && other)
+			peal__object_set(column, peal__row(instance), NULL);
 	}
 	if (r == 0)
 		instance->deferred[i / 64] &= ~(UINT64_C(1) << (i % 64));
@@ -192,14 +186,14 @@ static void begin(const struct peal_model *model, struct peal_instance *instance
 	instance->model = model;
 }
 
-/* As in Django, a text that may not be null starts empty; a key starts without a value. */
+/* As in Django, a text that may not be null starts empty, also when it is the primary key. */
 static struct peal_value initial_of(const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 	struct peal_value value = field->initial_fn ? field->initial_fn() : field->initial;
 
 	if (value.kind == PEAL_VALUE_NULL && column->storage == PEAL__S_TEXT && !field->null &&
-	    !field->primary_key && !column->relation)
+	    !column->relation)
 		return peal_value_text("");
 	return value;
 }

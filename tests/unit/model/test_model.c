@@ -337,6 +337,8 @@ TEST(keys_of_text)
 	t.label = "one";
 	T_OK(peal_save(&t.instance, NULL));
 	T_OK(ticket_model_init(&u, NULL, NULL));
+	T_STR(u.code, "");
+	T_OK(peal_field_set(&u.instance, "code", PEAL_NULL, NULL));
 	T_INT(peal_key(&u.instance).kind, PEAL_VALUE_NULL);
 	T_OK(peal_save(&u.instance, NULL));
 	T_STR(u.code, "");
@@ -379,6 +381,9 @@ TEST(attached_rows)
 	T_CODE(peal_field_set(&f.instance, "person", PEAL_POINTER(&f.instance), &error),
 	       PEAL_EINVAL);
 	T_OK(peal_field_set(&f.instance, "person", PEAL_POINTER(&p.instance), &error));
+	T_OK(peal_field_set(&f.instance, "person_id", PEAL_INT(1), &error));
+	T_PTR(f.person, &p);
+	p.id = 0;
 	T_OK(peal_field_set(&f.instance, "person_id", PEAL_INT(1), &error));
 	T_PTR(f.person, &p);
 	T_OK(peal_field_set(&f.instance, "person_id", PEAL_INT(2), &error));
