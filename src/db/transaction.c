@@ -108,9 +108,6 @@ int peal_on_commit(const struct peal_commit_hook *wanted, struct peal_error *err
 	struct peal__connection *c;
 	int r = peal__connection_get(wanted->database, &c, error);
 
-	if (r == 0 && c->broken)
-		r = peal_error_set(error, PEAL_ETRANSACTION,
-				   "on_commit: the transaction is broken");
 	if (r == 0 && !c->block_count)
 		return hook_call(&hook, error);
 	if (r == 0 &&

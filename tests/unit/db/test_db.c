@@ -512,6 +512,13 @@ TEST(callbacks_run_in_order_after_the_outermost_commit)
 	}
 	T_STR(order, "012n3");
 	T_INT(released, 7);
+	PEAL_ATOMIC(r, NULL) {
+		T_OK(peal_set_rollback(NULL, true));
+		T_OK(after(note, "b")); /* no use of the database: it is lost with the block */
+	}
+	T_CODE(r, PEAL_ETRANSACTION);
+	T_STR(order, "012n3");
+	T_INT(released, 8);
 	peal_db_close(db);
 }
 
