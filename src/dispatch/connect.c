@@ -366,6 +366,7 @@ size_t peal_trim(void)
 			peal__signal_clear(signal);
 	peal__reclaim();
 	peal__pool_trim();
+	peal__threads_trim();
 	bytes = peal__bytes_in_use();
 	peal__unlock();
 	return bytes;

@@ -268,9 +268,10 @@ void peal__wait(
 void peal__wake(void); /* all that wait; with the lock held */
 struct thread *peal__thread_get(
 	void); /* this thread's record, taken if need be; NULL: out of memory. No lock. */
-void peal__threads_update(void);             /* recompute every fast_end; with the lock held */
-void peal__thread_update_self(void);         /* the same for this thread alone; no lock */
-void peal__barrier(void);                    /* with the lock held */
+void peal__threads_update(void);     /* recompute every fast_end; with the lock held */
+void peal__thread_update_self(void); /* the same for this thread alone; no lock */
+void peal__threads_trim(void);       /* free the records that nobody uses; with the lock held */
+void peal__barrier(void);            /* with the lock held */
 unsigned peal__depth(struct thread *thread); /* frames in use */
 bool peal__inside(void);                     /* whether this thread is in a send */
 unsigned peal__running(const conn_t *conn,

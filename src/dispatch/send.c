@@ -212,18 +212,6 @@ int peal_send_with(struct peal_signal *signal, const void *sender, const void *a
 
 /* --------------------------------------------------------------------------------- general path */
 
-static void leave_general(struct frame **guard)
-{
-	struct frame *frame = *guard;
-
-	/* The fast path relies on these being empty. */
-	frame->call.error = NULL;
-	frame->collector = NULL;
-	store_relaxed(&frame->pin[1], NULL);
-	store_relaxed(&frame->table, NULL);
-	leave_guarded(guard);
-}
-
 /* One send on the general path. */
 struct sending {
 	struct thread *thread;
@@ -316,6 +304,14 @@ static bool muted(const struct sending *send, const conn_t *conn)
 	return found;
 }
 
+static int out_of_memory(const struct sending *send)
+{
+	if (send->error && send->error->code)
+		return PEAL_ENOMEM; /* the details are those of the first error */
+	return peal_error_set(send->error, PEAL_ENOMEM, "no memory for a send of %s",
+			      send->signal->name);
+}
+
 /*
  * The arguments for a receiver that may know more members than the sender sent. NULL: out of
  * memory.
@@ -388,7 +384,7 @@ static int call_fully(struct sending *send, conn_t *conn, peal_function *functio
 	int code;
 
 	if (!args)
-		return PEAL_ENOMEM;
+		return out_of_memory(send);
 	if (extra && load_relaxed(&peal__counting))
 		__atomic_fetch_add(&extra->calls, 1, __ATOMIC_RELAXED);
 	if (tracing) {
@@ -421,7 +417,7 @@ static int start_one(struct sending *send, conn_t *conn, peal_function *function
 	int code;
 
 	if (!args)
-		return PEAL_ENOMEM;
+		return out_of_memory(send);
 	if (load_relaxed(&peal__counting))
 		__atomic_fetch_add(&conn->extra->calls, 1, __ATOMIC_RELAXED);
 	trace(send, PEAL_TRACE_CALL, conn, site, 0, 0);
@@ -565,7 +561,7 @@ static int walk_asynchronous(struct sending *send)
 			send->signal->name);
 	send->operation = peal__operation_new();
 	if (!send->operation)
-		return PEAL_ENOMEM;
+		return out_of_memory(send);
 	code = walk(send, PASS_START);
 	waited = peal__operation_wait(send->operation, send->mode, send->results, send->error);
 	send->operation = NULL;
@@ -618,7 +614,7 @@ static int send_framed(struct sending *send)
 	send->plain = !send->results && !send->error && send->mode == PEAL_SEND_STOP && !tracing &&
 		      !load_relaxed(&peal__counting) && !peal__mutes;
 	if (send->results && peal__results_reserve(send->results, count_at_most(send)) < 0)
-		return PEAL_ENOMEM;
+		return out_of_memory(send);
 	send->begun = true;
 	if (tracing) {
 		trace(send, PEAL_TRACE_SEND, NULL, NULL, 0, 0);
@@ -635,8 +631,23 @@ static int send_framed(struct sending *send)
 	}
 	if (tracing)
 		trace(send, PEAL_TRACE_SENT, NULL, NULL, code, now_ns() - begin);
-	peal__free(send->longer, send->longer_size);
 	return code;
+}
+
+static void leave_general(struct sending **guard)
+{
+	struct sending *send = *guard;
+	struct frame *frame = send->frame;
+
+	peal__free(send->longer, send->longer_size);
+	/* An exception has left walk() before its end. */
+	publish_anywhere(&frame->conn, (conn_t *)NULL);
+	/* The fast path relies on these being empty. */
+	frame->call.error = NULL;
+	frame->collector = NULL;
+	store_relaxed(&frame->pin[1], NULL);
+	store_relaxed(&frame->table, NULL);
+	leave_guarded(&frame);
 }
 
 static int send_in_frame(struct sending *send)
@@ -651,7 +662,7 @@ static int send_in_frame(struct sending *send)
 	send->thread = thread;
 	send->frame = enter(thread, send->signal, send->sender);
 	{
-		struct frame *guard PEAL__UNUSED PEAL_CLEANUP(leave_general) = send->frame;
+		struct sending *guard PEAL__UNUSED PEAL_CLEANUP(leave_general) = send;
 
 		return send_framed(send);
 	}

@@ -2,10 +2,10 @@
 /*
  * Threads: their records, the one lock, waiting for a receiver to return, and fork.
  *
- * A thread gets its record at its first send and gives it back when it ends. Records are never
- * freed, only used again, so that a writer may look at all of them at any time. Where no thread
- * other than the caller has a record, there is nobody to pass a barrier, and membarrier(2) is not
- * called.
+ * A thread gets its record at its first send and gives it back when it ends, for the next one to
+ * use. Only peal_trim() frees records, under the lock, so that a writer may look at all of them at
+ * any time. Where no thread other than the caller has a record, there is nobody to pass a barrier,
+ * and membarrier(2) is not called.
  */
 #include "internal.h"
 #include "alloc.h"
@@ -169,6 +169,25 @@ static struct thread *record_new(void)
 	thread->next = peal__threads;
 	store_release(&peal__threads, thread);
 	return thread;
+}
+
+static bool reserved(const struct thread *thread)
+{
+	return thread >= reserve && thread < reserve + THREADS_RESERVED;
+}
+
+void peal__threads_trim(void)
+{
+	for (struct thread **link = &peal__threads; *link;) {
+		struct thread *thread = *link;
+
+		if (thread->used || reserved(thread)) {
+			link = &thread->next;
+			continue;
+		}
+		*link = thread->next;
+		peal__free(thread, sizeof(*thread));
+	}
 }
 
 struct thread *peal__thread_get(void)
