@@ -37,6 +37,16 @@ static bool is_of_record(int r)
 	return r == PEAL_INVALID || r == PEAL_EINTEGRITY || r == PEAL_ETYPE || r == PEAL_NOT_FOUND;
 }
 
+/* Counted and reported; the database's own words are for programmers. */
+static void skip(const char *path, unsigned line, const struct peal_error *error)
+{
+	char reason[128];
+
+	snprintf(reason, sizeof(reason), "another row has this %s", error->field);
+	skipped(path, line,
+		error->code == PEAL_EINTEGRITY && *error->field ? reason : error->message);
+}
+
 static int read_number(const char *text, int32_t *ret, struct peal_error *error)
 {
 	char *end;
@@ -135,8 +145,6 @@ static int save_student(struct csv *csv, struct user *user, struct peal_error *e
 		r = add_photo(&student, csv->fields[PHOTO], error);
 	if (r == 0)
 		r = peal_save(&student.instance, error);
-	if (r == PEAL_EINTEGRITY && error && strcmp(error->field, "number") == 0)
-		invalid(error, "another student has the number", csv->fields[NUMBER]);
 	peal_fini(&student.instance);
 	return r;
 }
@@ -168,7 +176,7 @@ static int import_records(struct csv *csv, const char *path, struct peal_error *
 		if (r == 0) {
 			school.rows_accepted++;
 		} else if (is_of_record(r)) {
-			skipped(path, csv->record_line, error->message);
+			skip(path, csv->record_line, error);
 			r = 0;
 		}
 		progress("students", csv_progress(csv));
@@ -283,7 +291,7 @@ static int import_article(const char *name, struct peal_error *error)
 	if (r == 0)
 		school.rows_accepted++;
 	else if (is_of_record(r))
-		skipped(path, line, error->message);
+		skip(path, line, error);
 	return is_of_record(r) ? 0 : r;
 }
 

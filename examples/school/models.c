@@ -34,7 +34,7 @@ PEAL_MODEL_DEFINE(student_model, struct student, .app = "school", .name = "Stude
 
 static const struct peal_field article_fields[] = {
 	PEAL_ID(struct article, id),
-	PEAL_CHAR(struct article, title, .max_length = 200),
+	PEAL_CHAR(struct article, title, .max_length = 200, .unique = true),
 	PEAL_SLUG(struct article, slug, .max_length = 200),
 	PEAL_LONG_TEXT(struct article, body),
 	PEAL_INTEGER(struct article, word_count),
