@@ -267,16 +267,20 @@ int peal__operation_start(struct operation *operation, conn_t *conn, peal_functi
 	peal__results_reset(&task->kept);
 	memcpy(task->args, args, args_size);
 	peal__lock();
+	if (conn->state != CONN_CONNECTED) { /* it has just been disconnected: not its turn */
+		peal__unlock();
+		peal__free(task, task->size);
+		return PEAL_OK;
+	}
 	*operation->last = task;
 	operation->last = &task->next;
 	operation->under_way++;
-	if (conn->state == CONN_CONNECTED) {
-		task->conn = conn;
-		task->conn_next = conn->extra->task_first;
-		conn->extra->task_first = task;
-		conn->extra->tasks++;
-		tasks_under_way++;
-	}
+	task->begun = !executor;
+	task->conn = conn;
+	task->conn_next = conn->extra->task_first;
+	conn->extra->task_first = task;
+	conn->extra->tasks++;
+	tasks_under_way++;
 	peal__unlock();
 	if (!executor) {
 		task_run(&task->job);

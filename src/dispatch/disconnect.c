@@ -501,6 +501,22 @@ static bool conn_within(const conn_t *conn, const struct range *range)
 			  within(range, (uintptr_t)extra->executor)));
 }
 
+static bool in_module(const conn_t *conn, const struct range *range)
+{
+	return (conn->state == CONN_CONNECTED || conn->state == CONN_PENDING) &&
+	       conn_within(conn, range);
+}
+
+static bool module_hangs(const struct range *range)
+{
+	conn_t *conn;
+
+	for (uint32_t slot = 0; (conn = peal__conn_at(slot)); slot++)
+		if (in_module(conn, range) && peal__tasks_hang(conn))
+			return true;
+	return false;
+}
+
 int peal_disconnect_module(const void *address, size_t *ret_count)
 {
 	struct range range = { .inside = (uintptr_t)address };
@@ -513,9 +529,12 @@ int peal_disconnect_module(const void *address, size_t *ret_count)
 	if (!dl_iterate_phdr(range_of, &range))
 		return PEAL_EINVAL;
 	peal__lock();
+	if (module_hangs(&range)) {
+		peal__unlock();
+		return PEAL_EDEADLK;
+	}
 	for (uint32_t slot = 0; (conn = peal__conn_at(slot)); slot++) {
-		if ((conn->state != CONN_CONNECTED && conn->state != CONN_PENDING) ||
-		    !conn_within(conn, &range))
+		if (!in_module(conn, &range))
 			continue;
 		peal__end(conn);
 		chain_push(&chain, conn);
