@@ -22,7 +22,8 @@
  *
  * Databases   Each has an alias; "default" is the one that is used where no other is named (Django: DATABASES).
  *             Functions and signals name a database by its alias, in a parameter called database; NULL is "default".
- * URLs        sqlite:PATH, sqlite:///ABSOLUTE/PATH, sqlite::memory: (private to this peal_db, shared by its threads).
+ * URLs        sqlite:PATH, sqlite:///ABSOLUTE/PATH, sqlite::memory: (private to this peal_db, shared by its threads),
+ *             postgresql://...
  * Threads     Every function may be called from any thread. Each thread works on a connection of its own, which is
  *             opened when the thread first needs it and handed on when the thread ends; so a transaction belongs to
  *             the thread that began it.
@@ -32,6 +33,9 @@
  *             IMMEDIATE, and the journal is a rollback journal (journal_mode TRUNCATE, synchronous FULL), which is
  *             safe with every version of SQLite and beside other programs. Files in WAL mode are put back to it,
  *             because Debian 12's SQLite can lose committed rows in WAL mode.
+ * PostgreSQL  postgresql://USER@HOST:PORT/DATABASE, as libpq reads it. A lost connection is an error to whoever was
+ *             using it, and is opened again outside of a block. When it is lost during a COMMIT, the server is asked
+ *             what became of the transaction; SQLSTATE 08007 says that nobody knows. docs/databases.md has the rest.
  */
 #ifndef PEAL_DB_H
 #define PEAL_DB_H
@@ -52,7 +56,8 @@ struct peal_db;
 struct PEAL_NAMED_ONLY peal_db_options {
 	const char *alias;        /* NULL: "default". Copied. */
 	uint32_t busy_timeout_ms; /* how long to wait for another writer; 0: 10 seconds */
-	bool read_only;           /* the file must exist, and nothing may be written */
+	bool read_only;           /* nothing may be written; SQLite: the file must exist */
+	uint32_t statement_timeout_ms; /* PostgreSQL: then a statement fails; 0: the server's own */
 };
 
 /*
@@ -79,7 +84,7 @@ PEAL_API struct peal_db *peal_db_get(const char *alias);
 /* The alias: one address for the life of the database. */
 PEAL_API const char *peal_db_alias(const struct peal_db *db);
 
-/* "sqlite". */
+/* "sqlite" or "postgresql". */
 PEAL_API const char *peal_db_vendor(const struct peal_db *db);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -161,7 +166,8 @@ PEAL_API PEAL_MUST_CHECK int peal_set_rollback(const char *database, bool rollba
  * back. An error of a callback ends the callbacks and is returned by the block (the data are committed); with .robust
  * it is logged and the others run. release(user) is called exactly once, after the call or when it is dropped; also
  * when registering fails.
- * Returns 0, PEAL_ENOMEM, PEAL_ETRANSACTION (the transaction is broken), or what a callback called now returned.
+ * Returns 0, PEAL_ENOMEM, or what a callback called now returned. In a block that is broken it returns 0, and the
+ * callback is dropped with the block.
  */
 #define PEAL_ON_COMMIT(error_, ...) \
 	peal_on_commit(&(const struct peal_commit_hook){ .callback = __VA_ARGS__ }, (error_))
@@ -184,7 +190,7 @@ PEAL_API int peal_on_commit(const struct peal_commit_hook *hook, struct peal_err
 
 /*
  * Run one statement with parameters $1, $2, ... in the order of values, which are bound, never pasted. No signal is
- * sent. ret_changes (may be NULL) is the number of rows it changed.
+ * sent. ret_changes (may be NULL) is the number of rows it changed. An error inside an atomic block breaks the block.
  *
  *	peal_db_exec(NULL, "UPDATE school_student SET name = $1 WHERE id = $2",
  *		     PEAL_PARAMS(PEAL_TEXT(name), PEAL_INT(id)), NULL, &error);

@@ -10,7 +10,7 @@ PEAL_SIGNAL_DEFINE(peal_connection_created);
 
 static const struct peal__driver *const drivers[] = {
 	&peal__sqlite_driver,
-#ifdef PEAL_POSTGRESQL_SOON
+#ifdef PEAL_HAVE_POSTGRESQL
 	&peal__postgresql_driver,
 #endif
 };

@@ -37,6 +37,7 @@ struct peal__dialect {
 	const char *like_nocase;  /* operator: matches without regard to case */
 	const char *no_limit;     /* LIMIT that is none, before an OFFSET */
 	const char *empty_insert; /* VALUES of a row without columns */
+	const char *text_order;   /* behind the type of a text: compares by bytes; "": all do */
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 

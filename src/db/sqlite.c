@@ -367,6 +367,7 @@ const struct peal__driver peal__sqlite_driver = {
 		.like_nocase = "LIKE",
 		.no_limit = "LIMIT -1",
 		.empty_insert = "DEFAULT VALUES",
+		.text_order = "",
 		.returning = false,
 	},
 	.open = open_connection,

@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PostgreSQL driver: statements and transactions.
+ *
+ * A connection does one thing at a time. A statement's rows are all in memory before the first is given, unless it is
+ * to be streamed: then they are read one by one, and when something else needs the connection meanwhile, the rest is
+ * put aside into memory first. So statements may be read inside each other.
+ *
+ * Statements live on the server under names. They are prepared again when the connection was renewed and when the
+ * server says that their plan is out of date; in a transaction that error has ended it, and only the next run can.
+ */
+#include "postgresql.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DROP_AT 16           /* statements that are forgotten together */
+#define DROP_IN_BLOCK_AT 256 /* the same inside a transaction, which an error would end */
+#define XID_QUERY "peal_xid"
+
+struct statement {
+	struct peal__pg_shape *shape;
+	unsigned name;
+	unsigned generation; /* of the connection that knows the name */
+	bool prepared;
+	bool started, ended;
+	struct peal_value *values; /* as bound */
+	struct peal__pg_param *params;
+	const char **data; /* of the params, as libpq wants them */
+	int *sizes, *formats;
+	PGresult *result;
+	int row, row_count;
+	PGresult **aside; /* what was to come when another statement needed the connection */
+	size_t aside_at, aside_count, aside_capacity;
+	bool aside_failed;
+	struct peal__arena arena; /* of the present row */
+};
+
+static struct peal__pg *pg_of(const struct peal__connection *c)
+{
+	return c->handle;
+}
+
+static int no_memory(struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+}
+
+static void skip_results(PGconn *conn)
+{
+	PGresult *result;
+
+	while ((result = PQgetResult(conn)))
+		PQclear(result);
+}
+
+/* Make the connection free for something else. */
+static void settle(struct peal__connection *c)
+{
+	struct peal__pg *pg = pg_of(c);
+	PGTransactionStatusType status;
+	struct statement *st;
+	PGresult *result;
+
+	if (PEAL_UNLIKELY(pg->streaming != NULL)) {
+		st = pg->streaming->handle;
+		pg->streaming = NULL;
+		while ((result = PQgetResult(pg->conn))) {
+			if (!st->aside_failed &&
+			    peal__db_grow(&st->aside, &st->aside_capacity, st->aside_count,
+					  sizeof(PGresult *))) {
+				st->aside[st->aside_count++] = result;
+			} else {
+				st->aside_failed = true;
+				PQclear(result);
+			}
+		}
+	}
+	status = PQtransactionStatus(pg->conn);
+	pg->in_block = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+static int check_lost(struct peal__connection *c, struct peal_error *error)
+{
+	if (!c->lost && c->handle)
+		return 0;
+	return peal__pg_lost(c, "08003", "nothing can be done with it", error);
+}
+
+/* ---- Several commands in one round trip ------------------------------------------------------------------------- */
+
+/*
+ * Ends a pipeline that was entered and filled with count commands, and gives the result of each. A result is NULL when
+ * the connection broke before it.
+ */
+static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
+{
+	bool synced = !PQpipelineSync(conn);
+
+	for (size_t i = 0; i < count; i++) {
+		results[i] = PQgetResult(conn);
+		if (results[i] && PQresultStatus(results[i]) != PGRES_PIPELINE_SYNC)
+			PQclear(PQgetResult(conn)); /* the NULL behind it */
+	}
+	while (!synced && PQstatus(conn) == CONNECTION_OK) {
+		PGresult *result = PQgetResult(conn);
+
+		synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		PQclear(result);
+	}
+	skip_results(conn);
+	PQexitPipelineMode(conn);
+}
+
+/* ---- Preparing ----------------------------------------------------------------------------------------------------- */
+
+/* Let the server forget statements. An error changes nothing for us; but in a transaction it would end that. */
+static void forget_dropped(struct peal__connection *c)
+{
+	struct peal__pg *pg = pg_of(c);
+	struct peal__text sql = { 0 };
+
+	if (pg->dropped_count < (pg->in_block ? DROP_IN_BLOCK_AT : DROP_AT) ||
+	    PQtransactionStatus(pg->conn) == PQTRANS_INERROR)
+		return;
+	for (size_t i = 0; i < pg->dropped_count; i++) {
+		peal__text_add(&sql, "DEALLOCATE peal_");
+		peal__text_add_number(&sql, pg->dropped[i]);
+		peal__text_add(&sql, ";");
+	}
+	if (!sql.failed)
+		PQclear(PQexec(pg->conn, sql.data));
+	peal__text_fini(&sql);
+	pg->dropped_count = 0;
+}
+
+static void drop(struct peal__connection *c, struct statement *st)
+{
+	struct peal__pg *pg = pg_of(c);
+
+	if (!st->prepared || !pg || c->lost || st->generation != c->generation)
+		return;
+	st->prepared = false;
+	if (peal__db_grow(&pg->dropped, &pg->dropped_capacity, pg->dropped_count,
+			  sizeof(*pg->dropped)))
+		pg->dropped[pg->dropped_count++] = st->name;
+}
+
+static struct peal__pg_shape *shape_new(const PGresult *described)
+{
+	size_t params = (size_t)PQnparams(described), columns = (size_t)PQnfields(described);
+	struct peal__pg_shape *shape =
+		peal__db_alloc(sizeof(*shape) + (params + columns) * sizeof(Oid));
+
+	if (!shape)
+		return NULL;
+	shape->param_count = params;
+	shape->column_count = columns;
+	shape->binary = true;
+	for (size_t i = 0; i < params; i++)
+		shape->types[i] = PQparamtype(described, (int)i);
+	for (size_t i = 0; i < columns; i++) {
+		shape->types[params + i] = PQftype(described, (int)i);
+		shape->binary &= peal__pg_type_is_known(shape->types[params + i]);
+	}
+	return shape;
+}
+
+static void name_of(unsigned number, char *name, size_t size)
+{
+	snprintf(name, size, "peal_%u", number);
+}
+
+/* Prepare and describe in one round trip. */
+static int describe(struct peal__connection *c, const char *sql, unsigned number,
+		    struct peal__pg_shape **ret_shape, struct peal_error *error)
+{
+	PGconn *conn = pg_of(c)->conn;
+	PGresult *results[2];
+	char name[32];
+	int r = 0;
+
+	name_of(number, name, sizeof(name));
+	if (!PQenterPipelineMode(conn))
+		return peal__pg_failed(c, NULL, sql, error);
+	PQsendPrepare(conn, name, sql, 0, NULL);
+	PQsendDescribePrepared(conn, name);
+	pipeline_end(conn, results, 2);
+	if (PQresultStatus(results[0]) != PGRES_COMMAND_OK)
+		r = peal__pg_failed(c, results[0], sql, error);
+	else if (PQresultStatus(results[1]) != PGRES_COMMAND_OK)
+		r = peal__pg_failed(c, results[1], sql, error);
+	if (r == 0) {
+		*ret_shape = shape_new(results[1]);
+		if (!*ret_shape)
+			r = no_memory(error);
+	}
+	PQclear(results[0]);
+	PQclear(results[1]);
+	return r;
+}
+
+/* The server knows the statement now. */
+static int make_known(struct peal__statement *s, struct peal_error *error)
+{
+	struct peal__connection *c = s->connection;
+	struct statement *st = s->handle;
+	struct peal__pg_shape *shape = NULL;
+	unsigned number;
+	int r;
+
+	if (st->prepared && st->generation == c->generation)
+		return 0;
+	forget_dropped(c);
+	number = ++pg_of(c)->last_name;
+	r = describe(c, s->sql, number, &shape, error);
+	if (r < 0)
+		return r;
+	st->name = number;
+	st->generation = c->generation;
+	st->prepared = true;
+	peal__db_free(st->shape);
+	st->shape = shape;
+	return 0;
+}
+
+static bool make_room(struct statement *st)
+{
+	size_t count = st->shape->param_count;
+
+	if (!count)
+		return true;
+	st->values = peal__db_alloc(count * sizeof(*st->values));
+	st->params = peal__db_alloc(count * sizeof(*st->params));
+	st->data = peal__db_alloc(count * sizeof(*st->data));
+	st->sizes = peal__db_alloc(count * sizeof(*st->sizes));
+	st->formats = peal__db_alloc(count * sizeof(*st->formats));
+	return st->values && st->params && st->data && st->sizes && st->formats;
+}
+
+static void reset(struct peal__statement *s);
+
+static void finalize(struct peal__statement *s)
+{
+	struct statement *st = s->handle;
+
+	if (st->shape)
+		reset(s);
+	drop(s->connection, st);
+	peal__db_free(st->shape);
+	peal__db_free(st->values);
+	peal__db_free(st->params);
+	peal__db_free(st->data);
+	peal__db_free(st->sizes);
+	peal__db_free(st->formats);
+	peal__db_free(st->aside);
+	peal__arena_fini(&st->arena);
+	peal__db_free(st);
+	s->handle = NULL;
+}
+
+static int prepare(struct peal__statement *s, const char *sql, size_t size,
+		   struct peal_error *error)
+{
+	struct statement *st;
+	int r = check_lost(s->connection, error);
+
+	if (r < 0)
+		return r;
+	if (strlen(sql) != size || size == strspn(sql, " \t\r\n;"))
+		return peal_error_set(error, PEAL_EINVAL, "not one SQL statement: %s", sql);
+	st = s->handle = peal__db_alloc(sizeof(*st));
+	if (!st)
+		return no_memory(error);
+	settle(s->connection);
+	r = make_known(s, error);
+	if (r == 0 && !make_room(st))
+		r = no_memory(error);
+	if (r < 0) {
+		finalize(s);
+		return r;
+	}
+	s->width = st->shape->column_count;
+	return 0;
+}
+
+static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
+		struct peal_error *error)
+{
+	struct statement *st = s->handle;
+
+	if (index >= st->shape->param_count) {
+		peal_error_set(error, PEAL_EINVAL, "%s: there is no parameter $%zu", s->sql,
+			       index + 1);
+		if (error)
+			memcpy(error->sqlstate, "07001", sizeof(error->sqlstate));
+		return PEAL_EINVAL;
+	}
+	st->values[index] = *value;
+	return 0;
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------------------- */
+
+static int encode(struct peal__statement *s, struct peal_error *error)
+{
+	struct statement *st = s->handle;
+
+	for (size_t i = 0; i < st->shape->param_count; i++) {
+		int r = peal__pg_encode(&st->params[i], i + 1, st->shape->types[i], &st->values[i],
+					error);
+
+		if (PEAL_UNLIKELY(r < 0)) {
+			peal_error_prefix(error, "%s: ", s->sql);
+			return r;
+		}
+		st->data[i] = st->params[i].data;
+		st->sizes[i] = st->params[i].size;
+		st->formats[i] = st->params[i].format;
+	}
+	return 0;
+}
+
+static int send(struct peal__statement *s, struct peal_error *error)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+	struct statement *st = s->handle;
+	char name[32];
+	int r = encode(s, error);
+
+	if (r < 0)
+		return r;
+	name_of(st->name, name, sizeof(name));
+	if (!PQsendQueryPrepared(pg->conn, name, (int)st->shape->param_count, st->data, st->sizes,
+				 st->formats, st->shape->binary)) {
+		r = peal__pg_failed(s->connection, NULL, s->sql, error);
+		skip_results(pg->conn);
+		return r;
+	}
+	if (s->stream && PQsetSingleRowMode(pg->conn))
+		pg->streaming = s;
+	return 0;
+}
+
+/* The plan is out of date, or somebody made the server forget it. */
+static bool is_stale(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	if (!sqlstate)
+		return false;
+	return strcmp(sqlstate, "26000") == 0 || (strcmp(sqlstate, "0A000") == 0 && function &&
+						  strcmp(function, "RevalidateCachedQuery") == 0);
+}
+
+/* No rows travel in a COPY: end it. */
+static int refuse_copy(struct peal__statement *s, ExecStatusType status, struct peal_error *error)
+{
+	PGconn *conn = pg_of(s->connection)->conn;
+	char *data;
+
+	if (status == PGRES_COPY_IN)
+		PQputCopyEnd(conn, "not by this way");
+	while (status == PGRES_COPY_OUT && PQgetCopyData(conn, &data, 0) > 0)
+		PQfreemem(data);
+	skip_results(conn);
+	return peal_error_set(error, PEAL_ENOTSUP, "%s: COPY is not supported", s->sql);
+}
+
+static int end(struct peal__statement *s, int r)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+	struct statement *st = s->handle;
+
+	st->ended = true;
+	if (pg && pg->streaming == s) {
+		skip_results(pg->conn);
+		pg->streaming = NULL;
+	}
+	return r;
+}
+
+/* A result has come, which is ours from now on: 0 with rows, or as step. */
+static int take(struct peal__statement *s, PGresult *result, struct peal_error *error)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+	struct statement *st = s->handle;
+	ExecStatusType status = PQresultStatus(result);
+	int r;
+
+	switch (status) {
+	case PGRES_SINGLE_TUPLE:
+	case PGRES_TUPLES_OK:
+		if (status == PGRES_TUPLES_OK && pg)
+			pg->changes = strtoll(PQcmdTuples(result), NULL, 10);
+		st->row_count = PQntuples(result);
+		if (!st->row_count)
+			break;
+		st->result = result;
+		st->row = 0;
+		return 0;
+	case PGRES_COMMAND_OK:
+		if (pg)
+			pg->changes = strtoll(PQcmdTuples(result), NULL, 10);
+		break;
+	case PGRES_EMPTY_QUERY:
+		PQclear(result);
+		return end(s,
+			   peal_error_set(error, PEAL_EINVAL, "not one SQL statement: %s", s->sql));
+	case PGRES_COPY_IN:
+	case PGRES_COPY_OUT:
+		PQclear(result);
+		return end(s, refuse_copy(s, status, error));
+	default:
+		r = pg ? peal__pg_failed(s->connection, result, s->sql, error)
+		       : check_lost(s->connection, error);
+		PQclear(result);
+		return end(s, r);
+	}
+	PQclear(result);
+	return end(s, PEAL_DONE);
+}
+
+static int start(struct peal__statement *s, struct peal_error *error)
+{
+	struct peal__connection *c = s->connection;
+	struct statement *st = s->handle;
+	PGresult *result = NULL;
+	int r = check_lost(c, error);
+
+	if (r < 0)
+		return r;
+	settle(c);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		r = make_known(s, error);
+		if (r == 0 && st->shape->column_count != s->width)
+			r = peal_error_set(error, PEAL_EDB,
+					   "%s: its columns have changed; run it again", s->sql);
+		if (r == 0)
+			r = send(s, error);
+		if (r < 0)
+			return end(s, r);
+		result = PQgetResult(pg_of(c)->conn);
+		if (PEAL_UNLIKELY(is_stale(result)))
+			drop(c, st);
+		else
+			break;
+		if (pg_of(c)->in_block || attempt)
+			break;
+		end(s, 0);
+		skip_results(pg_of(c)->conn);
+		PQclear(result);
+	}
+	st->started = true;
+	st->ended = false;
+	/* All at once: behind the result comes nothing more, except where it is the beginning of a COPY. */
+	if (pg_of(c)->streaming != s && PQresultStatus(result) != PGRES_COPY_IN &&
+	    PQresultStatus(result) != PGRES_COPY_OUT)
+		skip_results(pg_of(c)->conn);
+	return take(s, result, error);
+}
+
+/* The next result of a statement whose present one is at its end. */
+static int more(struct peal__statement *s, struct peal_error *error)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+	struct statement *st = s->handle;
+
+	PQclear(st->result);
+	st->result = NULL;
+	st->row = st->row_count = 0;
+	if (st->aside_at < st->aside_count)
+		return take(s, st->aside[st->aside_at++], error);
+	if (st->aside_failed)
+		return end(s, no_memory(error));
+	if (!st->ended && pg && pg->streaming == s)
+		return take(s, PQgetResult(pg->conn), error);
+	return end(s, PEAL_DONE);
+}
+
+static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
+		struct peal_error *error)
+{
+	struct statement *st = s->handle;
+	int r = 0;
+
+	if (!st->started)
+		r = start(s, error);
+	else if (st->row == st->row_count)
+		r = more(s, error);
+	if (r != 0)
+		return r;
+	if (st->arena.blocks)
+		peal__arena_fini(&st->arena);
+	for (size_t i = 0; values && i < s->width && r == 0; i++)
+		r = peal__pg_decode(st->result, st->row, (int)i, st->shape,
+				    kinds ? kinds[i] : PEAL_VALUE_NULL, &st->arena, &values[i],
+				    error);
+	st->row++;
+	return r;
+}
+
+static void reset(struct peal__statement *s)
+{
+	struct statement *st = s->handle;
+
+	end(s, 0);
+	PQclear(st->result);
+	st->result = NULL;
+	st->row = st->row_count = 0;
+	while (st->aside_at < st->aside_count)
+		PQclear(st->aside[st->aside_at++]);
+	st->aside_at = st->aside_count = 0;
+	st->started = st->aside_failed = false;
+	if (st->values)
+		memset(st->values, 0, st->shape->param_count * sizeof(*st->values));
+	peal__arena_fini(&st->arena);
+	s->width = st->shape->column_count;
+}
+
+static int64_t changes(struct peal__connection *c)
+{
+	return c->handle ? pg_of(c)->changes : 0;
+}
+
+static int64_t insert_id(struct peal__connection *c)
+{
+	(void)c;
+	return 0;
+}
+
+/* ---- Transactions ---------------------------------------------------------------------------------------------------- */
+
+static int execute(struct peal__connection *c, const char *sql, struct peal_error *error)
+{
+	int r = check_lost(c, error);
+	PGresult *result;
+
+	if (r < 0)
+		return r;
+	settle(c);
+	result = PQexec(pg_of(c)->conn, sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		r = peal__pg_failed(c, result, sql, error);
+	PQclear(result);
+	return r;
+}
+
+static enum peal__transaction_state transaction_state(struct peal__connection *c)
+{
+	struct peal__pg *pg = pg_of(c);
+
+	if (!pg || c->lost)
+		return PEAL__TRANSACTION_NONE;
+	switch (PQtransactionStatus(pg->conn)) {
+	case PQTRANS_INTRANS:
+		return PEAL__TRANSACTION_OPEN;
+	case PQTRANS_INERROR:
+		return PEAL__TRANSACTION_FAILED;
+	case PQTRANS_ACTIVE:
+		return pg->in_block ? PEAL__TRANSACTION_OPEN : PEAL__TRANSACTION_NONE;
+	default:
+		return PEAL__TRANSACTION_NONE;
+	}
+}
+
+/*
+ * COMMIT, and in the same round trip the transaction's number, which the server sends off before it commits. xid is
+ * "?" when the number has not come, and "" when the transaction has written nothing and so has none.
+ */
+static PGresult *commit_send(struct peal__pg *pg, char *xid, size_t size)
+{
+	bool is_new = !pg->knows_xid_query;
+	size_t count = is_new ? 3 : 2;
+	PGresult *results[3] = { NULL };
+
+	snprintf(xid, size, "?");
+	if (!PQenterPipelineMode(pg->conn))
+		return NULL;
+	if (is_new)
+		PQsendPrepare(pg->conn, XID_QUERY, "SELECT pg_current_xact_id_if_assigned()::text",
+			      0, NULL);
+	PQsendQueryPrepared(pg->conn, XID_QUERY, 0, NULL, NULL, NULL, 0);
+	PQsendFlushRequest(pg->conn);
+	PQsendQueryParams(pg->conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 0);
+	pipeline_end(pg->conn, results, count);
+	if (is_new && PQresultStatus(results[0]) == PGRES_COMMAND_OK)
+		pg->knows_xid_query = true;
+	if (PQresultStatus(results[count - 2]) == PGRES_TUPLES_OK)
+		snprintf(xid, size, "%s", PQgetvalue(results[count - 2], 0, 0));
+	for (size_t i = 0; i < count - 1; i++)
+		PQclear(results[i]);
+	return results[count - 1];
+}
+
+/* The answer to a COMMIT was lost. */
+static int find_out(struct peal__connection *c, const char *xid, struct peal_error *error)
+{
+	int fate = -1;
+
+	if (!*xid)
+		return peal__pg_lost(c, "08006", "the transaction has written nothing", error);
+	c->lost = true;
+	if (*xid != '?')
+		fate = peal__pg_resolve(c, xid);
+	if (fate == 1)
+		return 0;
+	if (fate == 0)
+		return peal__pg_lost(c, "08006", "the transaction has not been committed", error);
+	return peal__pg_lost(c, "08007", "whether the transaction has been committed is not known",
+			     error);
+}
+
+static int commit(struct peal__connection *c, struct peal_error *error)
+{
+	PGresult *result;
+	char xid[32];
+	int r = check_lost(c, error);
+
+	if (r < 0)
+		return r;
+	settle(c);
+	result = commit_send(pg_of(c), xid, sizeof(xid));
+	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+		r = peal__pg_failed(c, result, "COMMIT", error);
+		if (c->lost)
+			r = find_out(c, xid, error);
+	} else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+		/* The server answers so, without any error, when the transaction had failed before. */
+		r = peal_error_set(
+			error, PEAL_ETRANSACTION,
+			"COMMIT: the transaction had failed; the server has rolled it back");
+		if (error)
+			memcpy(error->sqlstate, "25P02", sizeof(error->sqlstate));
+	}
+	PQclear(result);
+	return r;
+}
+
+static void close_connection(struct peal__connection *c)
+{
+	struct peal__pg *pg = pg_of(c);
+
+	if (pg && pg->streaming)
+		settle(c);
+	peal__pg_close(c);
+}
+
+const struct peal__driver peal__postgresql_driver = {
+	.name = "postgresql",
+	.scheme = "postgresql:",
+	.other_scheme = "postgres:",
+	.dialect = {
+		.types = {
+			[PEAL__COLUMN_ID32] = "integer NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY",
+			[PEAL__COLUMN_ID64] = "bigint NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY",
+			[PEAL__COLUMN_INT16] = "smallint",
+			[PEAL__COLUMN_INT32] = "integer",
+			[PEAL__COLUMN_INT64] = "bigint",
+			[PEAL__COLUMN_BOOLEAN] = "boolean",
+			[PEAL__COLUMN_REAL] = "double precision",
+			[PEAL__COLUMN_VARCHAR] = "varchar",
+			[PEAL__COLUMN_TEXT] = "text",
+			[PEAL__COLUMN_BYTES] = "bytea",
+			[PEAL__COLUMN_DATETIME] = "timestamptz",
+		},
+		.position = "strpos",
+		.like_nocase = "ILIKE",
+		.no_limit = "LIMIT ALL",
+		.empty_insert = "DEFAULT VALUES",
+		.text_order = " COLLATE \"C\"",
+		.returning = true,
+	},
+	.open = peal__pg_open,
+	.close = close_connection,
+	.is_alive = peal__pg_is_alive,
+	.execute = execute,
+	.begin = "BEGIN",
+	.begin_read_only = "BEGIN READ ONLY",
+	.commit = commit,
+	.transaction_state = transaction_state,
+	.prepare = prepare,
+	.finalize = finalize,
+	.bind = bind,
+	.step = step,
+	.reset = reset,
+	.changes = changes,
+	.insert_id = insert_id,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the PostgreSQL driver share: postgresql_connect.c opens connections and tells errors,
+ * postgresql_types.c turns values into the forms of the server and back, postgresql.c runs statements.
+ *
+ * Statements are prepared on the server and run by their names; every parameter and every column has the type that
+ * the server gave it, and travels in binary where we know the type, as text otherwise.
+ */
+#ifndef PEAL_DB_POSTGRESQL_H
+#define PEAL_DB_POSTGRESQL_H
+
+#include "connection.h"
+#include "driver.h"
+#include "heap.h"
+
+#include <libpq-fe.h>
+
+struct peal__pg {
+	PGconn *conn;
+	struct peal__statement *streaming; /* its rows are still on their way */
+	bool in_block; /* a transaction was open when the last statement began */
+	bool dying;    /* the server has said that it ends the connection */
+	bool knows_xid_query;
+	int64_t changes;
+	unsigned last_name; /* statements are called peal_1, peal_2, ... */
+	unsigned *dropped;  /* the names of those that the server can forget */
+	size_t dropped_count, dropped_capacity;
+};
+
+/* The types of a statement's parameters and columns, as the server described them. */
+struct peal__pg_shape {
+	size_t param_count, column_count;
+	bool binary; /* the rows come in binary: all columns are of types that we know */
+	Oid types[]; /* parameters, then columns */
+};
+
+static inline const Oid *peal__pg_columns(const struct peal__pg_shape *shape)
+{
+	return shape->types + shape->param_count;
+}
+
+/* ---- Connections and errors: postgresql_connect.c -------------------------------------------------------------- */
+
+int peal__pg_open(struct peal__connection *connection, struct peal_error *error);
+void peal__pg_close(struct peal__connection *connection);
+bool peal__pg_is_alive(struct peal__connection *connection);
+
+/*
+ * Tell an error: result may be NULL (the library had no memory, or nothing to send it over). Marks the connection as
+ * lost when it is. Returns the code.
+ */
+int peal__pg_failed(struct peal__connection *connection, const PGresult *result, const char *sql,
+		    struct peal_error *error);
+
+/* The connection is gone: what follows for the caller is in consequence. */
+int peal__pg_lost(struct peal__connection *connection, const char *sqlstate,
+		  const char *consequence, struct peal_error *error);
+
+/*
+ * What has become of a transaction whose COMMIT was not answered: asked over a connection of its own. Returns 1
+ * (committed), 0 (not committed) or -1 (nobody can say).
+ */
+int peal__pg_resolve(struct peal__connection *connection, const char *xid);
+
+/* ---- Values: postgresql_types.c -------------------------------------------------------------------------------- */
+
+#define PEAL__PG_ROOM 40 /* for a number or a time as text, or in binary */
+
+/* One parameter as libpq wants it. */
+struct peal__pg_param {
+	const char *data; /* NULL: null */
+	int size;
+	int format; /* 1: binary */
+	char room[PEAL__PG_ROOM];
+};
+
+bool peal__pg_type_is_known(Oid type);
+
+/* Fails with PEAL_ETYPE. number counts from 1. */
+int peal__pg_encode(struct peal__pg_param *param, size_t number, Oid type,
+		    const struct peal_value *value, struct peal_error *error);
+
+/* A column of a row. What needs room of its own comes from the arena. kind is PEAL_VALUE_NULL when any will do. */
+int peal__pg_decode(const PGresult *result, int row, int column, const struct peal__pg_shape *shape,
+		    uint32_t kind, struct peal__arena *arena, struct peal_value *ret_value,
+		    struct peal_error *error);
+
+#endif
