@@ -70,15 +70,21 @@ int peal_get_or_create(const struct peal_model *model, struct peal_instance *ins
 		       const struct peal_named_list *defaults, bool *ret_created,
 		       struct peal_error *error)
 {
+	struct peal_error second = { 0 };
 	int r = peal_get(model, instance, database, conditions, error);
 	bool created = r == PEAL_NOT_FOUND;
 
 	if (created)
 		r = create_apart(model, instance, database, conditions, defaults, error);
-	/* Somebody else may have made it meanwhile. If not, the refusal is what counts. */
-	if (r == PEAL_EINTEGRITY && peal_get(model, instance, database, conditions, NULL) == 0) {
-		created = false;
-		r = 0;
+	if (created && r == PEAL_EINTEGRITY) {
+		int again = peal_get(model, instance, database, conditions, &second);
+
+		/* Somebody else may have made it meanwhile. If not, the refusal is what counts. */
+		if (again != PEAL_NOT_FOUND)
+			r = again;
+		if (again != PEAL_NOT_FOUND && again != 0 && error)
+			*error = second;
+		created = again != 0;
 	}
 	if (r == 0 && ret_created)
 		*ret_created = created;
@@ -88,7 +94,9 @@ int peal_get_or_create(const struct peal_model *model, struct peal_instance *ins
 static int set_and_save(struct peal_instance *instance, const char *database,
 			const struct peal_named_list *values, struct peal_error *error)
 {
+	const struct peal__model_state *state = peal__state(instance->model);
 	const char *names[PEAL_FIELDS_MAX];
+	bool moves = false; /* to another key: then all fields are saved there */
 	int r = 0;
 
 	if (values->count > PEAL_FIELDS_MAX)
@@ -96,10 +104,13 @@ static int set_and_save(struct peal_instance *instance, const char *database,
 				      peal_model_label(instance->model));
 	for (size_t i = 0; i < values->count && r == 0; i++) {
 		names[i] = values->items[i].name;
+		moves |= peal__column_find(state, names[i], strlen(names[i]), NULL) == state->key;
 		r = peal__set_named(instance, &values->items[i], error);
 	}
 	if (r != 0 || !values->count)
 		return r;
+	if (moves)
+		return PEAL_SAVE(instance, error, .database = database);
 	return PEAL_SAVE(instance, error, .database = database,
 			 .update_fields = { names, values->count });
 }

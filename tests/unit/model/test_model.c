@@ -474,6 +474,7 @@ TEST(find_or_create)
 	struct peal_db *db = begin_models();
 	struct peal_error error = { 0 };
 	struct article a;
+	struct ticket t;
 	bool created;
 
 	T_OK(peal_get_or_create(&article_model, &a.instance, NULL,
@@ -504,6 +505,15 @@ TEST(find_or_create)
 	T_STR(error.field, "title");
 	T_PTR(a.instance.model, NULL);
 	T_INT(COUNT("lab_article WHERE word_count = 3"), 1);
+	/* To another key: a save of all fields there, and the old row stays. */
+	T_OK(ticket_model_create(&t, PEAL_WITH(PEAL_SET(ticket_model, code, "A")), NULL));
+	peal_fini(&t.instance);
+	T_OK(peal_update_or_create(&ticket_model, &t.instance, NULL,
+				   PEAL_WITH(PEAL_IS(ticket_model, code, "A")),
+				   PEAL_WITH(PEAL_SET(ticket_model, code, "B")), &created, &error));
+	T_FALSE(created);
+	T_INT(COUNT("lab_ticket"), 2);
+	peal_fini(&t.instance);
 	stop_recording();
 	end_models(db);
 }
