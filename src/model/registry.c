@@ -220,7 +220,7 @@ static const char *sql_keep(struct peal__model_state *state, struct peal__text *
 	return text;
 }
 
-static const char *sql_insert(struct peal__model_state *state, bool with_key)
+static const char *sql_insert(struct peal__model_state *state, bool with_key, bool returning)
 {
 	struct peal__text sql = { 0 };
 	size_t count = state->count - !with_key;
@@ -235,6 +235,10 @@ static const char *sql_insert(struct peal__model_state *state, bool with_key)
 		peal__text_add(&sql, ")");
 	} else {
 		peal__text_add(&sql, " DEFAULT VALUES");
+	}
+	if (returning) {
+		peal__text_add(&sql, " RETURNING ");
+		peal__text_add_name(&sql, state->columns[state->key].db_name);
 	}
 	return sql_keep(state, &sql);
 }
@@ -254,8 +258,9 @@ static bool state_sql(struct peal__model_state *state)
 	add_by_key(&sql, state, 1);
 	state->remove = sql_keep(state, &sql);
 
-	state->insert = sql_insert(state, false);
-	state->insert_key = sql_insert(state, true);
+	state->insert = sql_insert(state, false, false);
+	state->insert_key = sql_insert(state, true, false);
+	state->insert_returning = sql_insert(state, false, true);
 	if (state->count > 1) {
 		peal__text_add(&sql, "UPDATE ");
 		peal__text_add_name(&sql, state->table);
@@ -265,7 +270,7 @@ static bool state_sql(struct peal__model_state *state)
 		state->update = sql_keep(state, &sql);
 	}
 	return state->select && state->remove && state->insert && state->insert_key &&
-	       (state->update || state->count == 1);
+	       state->insert_returning && (state->update || state->count == 1);
 }
 
 static bool state_names(struct peal__model_state *state)

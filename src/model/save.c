@@ -14,6 +14,7 @@ struct save {
 	const struct peal_save_options *options;
 	struct peal__connection *connection;
 	struct peal_error *error;
+	struct peal_value new_key;              /* from INSERT ... RETURNING */
 	const struct peal_names *update_fields; /* NULL: all */
 	bool written[PEAL_FIELDS_MAX];          /* the columns of update_fields */
 };
@@ -148,7 +149,7 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 	if (r == 0 && by_key)
 		r = bind_column(save, s, index, state->key);
 	while (r == 0)
-		r = peal__statement_step(s, NULL, NULL, save->error);
+		r = peal__statement_step(s, NULL, s->width ? &save->new_key : NULL, save->error);
 	if (r == PEAL_DONE) {
 		r = 0;
 		*ret_changes = save->connection->db->driver->changes(save->connection);
@@ -227,15 +228,20 @@ static int update(struct save *save, int64_t *ret_changes)
 static int insert(struct save *save, bool with_key)
 {
 	const struct peal__column *key = &save->state->columns[save->state->key];
+	const struct peal__driver *driver = save->connection->db->driver;
+	const char *sql = with_key                    ? save->state->insert_key
+			  : driver->dialect.returning ? save->state->insert_returning
+						      : save->state->insert;
 	int64_t changes;
 	int r = set_now(save, true);
 
 	if (r == 0)
-		r = run(save, with_key ? save->state->insert_key : save->state->insert, with_key,
-			false, &changes);
+		r = run(save, sql, with_key, false, &changes);
 	if (r == 0 && !with_key) {
 		struct peal_value id =
-			peal_value_int(save->connection->db->driver->insert_id(save->connection));
+			driver->dialect.returning
+				? save->new_key
+				: peal_value_int(driver->insert_id(save->connection));
 
 		r = peal__column_accept(save->state, key, &id, save->error);
 		if (r == 0)

@@ -67,6 +67,8 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 		peal__text_add_number(sql, length_of(target->field));
 		peal__text_add(sql, ")");
 	}
+	if (type == PEAL__COLUMN_VARCHAR || type == PEAL__COLUMN_TEXT)
+		peal__text_add(sql, dialect->text_order);
 }
 
 static void add_column(struct peal__text *sql, const struct peal__dialect *dialect,

@@ -44,12 +44,13 @@ struct peal__model_state {
 	struct peal__column *columns;
 	uint8_t *value_kinds; /* of the columns, for the driver */
 	size_t count;
-	size_t key;             /* the primary key's column */
-	const char *select;     /* SELECT all columns FROM table */
-	const char *insert;     /* all columns but the key */
-	const char *insert_key; /* all columns */
-	const char *update;     /* all columns but the key, by key; NULL when there are none */
-	const char *remove;     /* by key */
+	size_t key;                   /* the primary key's column */
+	const char *select;           /* SELECT all columns FROM table */
+	const char *insert;           /* all columns but the key */
+	const char *insert_key;       /* all columns */
+	const char *insert_returning; /* all columns but the key, which comes back as a row */
+	const char *update; /* all columns but the key, by key; NULL when there are none */
+	const char *remove; /* by key */
 	struct peal__referrer *referrers; /* from peal__db_alloc */
 	size_t referrer_count, referrer_capacity;
 };
