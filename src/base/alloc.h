@@ -7,12 +7,13 @@
 #ifndef PEAL_BASE_ALLOC_H
 #define PEAL_BASE_ALLOC_H
 
+#include <peal/base.h>
 #include <stddef.h>
 
 /* size > 0; NULL when there is none. Any thread. */
-void *peal__alloc(size_t size);
-void *peal__alloc_zero(size_t size);
-void peal__free(void *pointer, size_t size); /* NULL does nothing */
+PEAL_API void *peal__alloc(size_t size);
+PEAL_API void *peal__alloc_zero(size_t size);
+PEAL_API void peal__free(void *pointer, size_t size); /* NULL does nothing */
 
 /* A copy of a text, to be freed with peal__text_free(); NULL when out of memory. */
 char *peal__text_copy(const char *text);

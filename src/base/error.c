@@ -34,11 +34,23 @@ const char *peal_error_name(int code)
 	return "PEAL_?";
 }
 
-/* Where a text of size bytes ends without cutting a UTF-8 character in two. */
+/*
+ * How much of the first size bytes of a text is whole characters of UTF-8: all, or all but the
+ * beginning of one at the end. What is no UTF-8 is left as it is.
+ */
 static size_t cut_at_character(const char *text, size_t size)
 {
-	while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
-		size--;
+	size_t lead = size;
+	size_t wanted;
+
+	while (lead > 0 && size - lead < 4) {
+		unsigned char byte = (unsigned char)text[--lead];
+
+		if ((byte & 0xc0) == 0x80)
+			continue;
+		wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+		return size - lead < wanted ? lead : size;
+	}
 	return size;
 }
 
