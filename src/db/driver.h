@@ -37,6 +37,11 @@ struct peal__dialect {
 	const char *like_nocase;  /* operator: matches without regard to case */
 	const char *no_limit;     /* LIMIT that is none, before an OFFSET */
 	const char *empty_insert; /* VALUES of a row without columns */
+	/*
+	 * A table can only refer to one that exists. What refers to a later one is added between these two; adding
+	 * it again does nothing. NULL: a table may refer to what is not there yet.
+	 */
+	const char *add_reference[2];
 	const char *text_order;   /* behind the type of a text: compares by bytes; "": all do */
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };

@@ -670,6 +670,8 @@ const struct peal__driver peal__postgresql_driver = {
 		.like_nocase = "ILIKE",
 		.no_limit = "LIMIT ALL",
 		.empty_insert = "DEFAULT VALUES",
+		.add_reference = { "DO $peal$ BEGIN ",
+				   "; EXCEPTION WHEN duplicate_object THEN NULL; END $peal$" },
 		.text_order = " COLLATE \"C\"",
 		.returning = true,
 	},

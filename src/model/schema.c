@@ -71,8 +71,27 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 		peal__text_add(sql, dialect->text_order);
 }
 
+static void add_references(struct peal__text *sql, const struct peal__column *column)
+{
+	const struct peal__model_state *to = peal__state(column->field->to);
+
+	peal__text_add(sql, " REFERENCES ");
+	peal__text_add_name(sql, to->table);
+	peal__text_add(sql, " (");
+	peal__text_add_name(sql, to->columns[to->key].db_name);
+	peal__text_add(sql, ") DEFERRABLE INITIALLY DEFERRED");
+}
+
+static bool is_made_later(const struct peal_model *to, const struct peal_model *model)
+{
+	for (size_t i = 0; peal_models_at(i) && peal_models_at(i) != to; i++)
+		if (peal_models_at(i) == model)
+			return true;
+	return false;
+}
+
 static void add_column(struct peal__text *sql, const struct peal__dialect *dialect,
-		       const struct peal__column *column)
+		       const struct peal_model *model, const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 
@@ -86,15 +105,9 @@ static void add_column(struct peal__text *sql, const struct peal__dialect *diale
 		peal__text_add(sql, " PRIMARY KEY");
 	else if (field->unique || field->kind == PEAL_FIELD_ONE_TO_ONE)
 		peal__text_add(sql, " UNIQUE");
-	if (column->relation && !field->no_constraint) {
-		const struct peal__model_state *to = peal__state(field->to);
-
-		peal__text_add(sql, " REFERENCES ");
-		peal__text_add_name(sql, to->table);
-		peal__text_add(sql, " (");
-		peal__text_add_name(sql, to->columns[to->key].db_name);
-		peal__text_add(sql, ") DEFERRABLE INITIALLY DEFERRED");
-	}
+	if (column->relation && !field->no_constraint &&
+	    !(dialect->add_reference[0] && is_made_later(field->to, model)))
+		add_references(sql, column);
 }
 
 static int run(struct peal__connection *c, struct peal__text *sql, struct peal_error *error)
@@ -120,7 +133,7 @@ static int create_table(struct peal__connection *c, const struct peal__model_sta
 	peal__text_add_name(&sql, state->table);
 	for (size_t i = 0; i < state->count; i++) {
 		peal__text_add(&sql, i ? ", " : " (");
-		add_column(&sql, &c->db->driver->dialect, &state->columns[i]);
+		add_column(&sql, &c->db->driver->dialect, state->model, &state->columns[i]);
 	}
 	peal__text_add(&sql, ")");
 	return run(c, &sql, error);
@@ -145,6 +158,41 @@ static int create_index(struct peal__connection *c, const struct peal__model_sta
 	sql.failed |= name.failed;
 	peal__text_fini(&name);
 	return run(c, &sql, error);
+}
+
+/* The columns that refer to a table which did not exist when theirs was made. */
+static int refer_to_later(struct peal__connection *c, const struct peal__model_state *state,
+			  struct peal_error *error)
+{
+	const struct peal__dialect *dialect = &c->db->driver->dialect;
+	int r = 0;
+
+	for (size_t i = 0; i < state->count && dialect->add_reference[0] && r == 0; i++) {
+		const struct peal__column *column = &state->columns[i];
+		struct peal__text name = { 0 }, sql = { 0 };
+
+		if (!column->relation || column->field->no_constraint ||
+		    !is_made_later(column->field->to, state->model))
+			continue;
+		peal__text_add(&name, state->table);
+		peal__text_add(&name, "_");
+		peal__text_add(&name, column->db_name);
+		peal__text_add(&name, "_fkey");
+		peal__text_add(&sql, dialect->add_reference[0]);
+		peal__text_add(&sql, "ALTER TABLE ");
+		peal__text_add_name(&sql, state->table);
+		peal__text_add(&sql, " ADD CONSTRAINT ");
+		peal__text_add_name(&sql, name.failed ? "" : name.data);
+		peal__text_add(&sql, " FOREIGN KEY (");
+		peal__text_add_name(&sql, column->db_name);
+		peal__text_add(&sql, ")");
+		add_references(&sql, column);
+		peal__text_add(&sql, dialect->add_reference[1]);
+		sql.failed |= name.failed;
+		peal__text_fini(&name);
+		r = run(c, &sql, error);
+	}
+	return r;
 }
 
 static int create(struct peal__connection *c, const struct peal_model *model,
@@ -175,6 +223,8 @@ int peal_models_create_tables(const char *database, struct peal_error *error)
 	PEAL_ATOMIC_WITH(r, error, .database = database) {
 		for (size_t i = 0; i < peal_models_count() && r == 0; i++)
 			r = create(c, peal_models_at(i), error);
+		for (size_t i = 0; i < peal_models_count() && r == 0; i++)
+			r = refer_to_later(c, peal__state(peal_models_at(i)), error);
 	}
 	return r;
 }
