@@ -181,6 +181,21 @@ static const struct peal_field user_fields[] = {
 PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .table = "auth_user",
 		  .fields = PEAL_FIELDS(user_fields));
 
+/* As Django's tables of groups and permissions do: a user is never a row that nothing refers to. */
+struct membership {
+	struct peal_instance instance;
+	KEY;
+	TO(struct user, user);
+};
+PEAL_MODEL_DECLARE(membership_model, struct membership);
+
+static const struct peal_field membership_fields[] = {
+	KEY_FIELD(struct membership),
+	TO_FIELD(struct membership, user, user_model, PEAL_CASCADE, .null = false),
+};
+PEAL_MODEL_DEFINE(membership_model, struct membership, .app = "auth", .name = "User_groups",
+		  .table = "auth_user_groups", .fields = PEAL_FIELDS(membership_fields));
+
 static const struct peal_field friendship_fields[] = {
 	KEY_FIELD(struct friendship),
 	TO_FIELD(struct friendship, from_person, person_model, PEAL_CASCADE, .null = false),
@@ -369,11 +384,11 @@ PEAL_MODEL_DEFINE(counter_model, struct counter, LAB("Counter", "counter"),
 
 /* In the order in which a deletion looks for related rows. */
 static const struct peal_model *const models[] = {
-	&user_model,  &friends_model, &follows_model, &person_model,    &profile_model,
-	&tag_model,   &tagging_model, &article_model, &comment_model,   &badge_model,
-	&desk_model,  &owner_model,   &room_model,    &lamp_model,      &locker_model,
-	&memo_model,  &pet_model,     &course_model,  &enrolment_model, &ticket_model,
-	&token_model, &counter_model,
+	&membership_model, &user_model,  &friends_model, &follows_model, &person_model,
+	&profile_model,    &tag_model,   &tagging_model, &article_model, &comment_model,
+	&badge_model,      &desk_model,  &owner_model,   &room_model,    &lamp_model,
+	&locker_model,     &memo_model,  &pet_model,     &course_model,  &enrolment_model,
+	&ticket_model,     &token_model, &counter_model,
 };
 
 static const struct relation relations[] = {
@@ -392,7 +407,7 @@ static const struct relation relations[] = {
 const struct peal_model *model_named(const char *name)
 {
 	for (size_t i = 0; i < PEAL_COUNTOF(models); i++)
-		if (strcmp(models[i]->name, name) == 0)
+		if (strcmp(models[i]->name, name) == 0 && models[i] != &membership_model)
 			return models[i];
 	refuse("there is no model %s", name);
 }
@@ -478,6 +493,7 @@ static void drop_table(const struct peal_model *model)
 /* The database may have served another scenario: tables that refer to others go first. */
 static void drop_tables(void)
 {
+	drop_table(&membership_model);
 	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++)
 		drop_table(relations[i].through);
 	for (size_t i = PEAL_COUNTOF(models); i > 0; i--)

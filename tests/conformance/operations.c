@@ -9,8 +9,8 @@
 #include "trace.h"
 
 static const struct operation *const tables[] = {
-	instance_operations,    query_operations, dispatch_operations,
-	transaction_operations, user_operations,  missing_operations,
+	instance_operations, query_operations, dispatch_operations, transaction_operations,
+	user_operations,     m2m_operations,   bulk_operations,
 };
 
 static const struct operation *operation_named(const char *name)

@@ -29,7 +29,8 @@ extern const struct operation query_operations[];       /* operations_query.c */
 extern const struct operation dispatch_operations[];    /* operations_dispatch.c */
 extern const struct operation transaction_operations[]; /* operations_transaction.c */
 extern const struct operation user_operations[];        /* operations_user.c */
-extern const struct operation missing_operations[];     /* operations_missing.c */
+extern const struct operation m2m_operations[];         /* operations_m2m.c */
+extern const struct operation bulk_operations[];        /* operations_bulk.c */
 
 /* Read one line and do it. */
 void step_run(const struct words *words);
