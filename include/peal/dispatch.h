@@ -266,8 +266,8 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_module(const void *address, size_t 
  */
 
 /*
- * Give a sender a name, "group.Name" (Django: "app_label.ModelName"; the part after the last point
- * is compared without regard to case), and connect what has been waiting for it, in the order in
+ * Give a sender a name, "group.Name" (Django: "app_label.ModelName"): two parts and one point, the
+ * second part compared without regard to case; and connect what has been waiting for it, in the order in
  * which it was connected. The name is copied. Returns 0; PEAL_EXISTS when the name belongs to this
  * sender already; PEAL_EBUSY when it belongs to another one; PEAL_EINVAL; PEAL_ENOMEM.
  */
@@ -523,7 +523,7 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	{                                                                                         \
 		return peal_send_with(&name_, sender, args, sizeof(*args), mode, results, error); \
 	}                                                                                         \
-	PEAL__UNUSED static inline int name_##_asend(                                             \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int name_##_asend(                             \
 		const void *sender, const struct name_##_args *args, enum peal_send_mode mode,    \
 		peal_done_fn *done, void *user)                                                   \
 	{                                                                                         \

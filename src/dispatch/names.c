@@ -17,21 +17,18 @@ struct name {
 
 static struct name *names;
 
-/*
- * One point with something on both sides, as Django's "app_label.ModelName"; the group may have
- * points itself.
- */
+/* One point with something on both sides, as in Django's "app_label.ModelName". */
 bool peal__name_valid(const char *name)
 {
-	const char *point = strrchr(name, '.');
+	const char *point = strchr(name, '.');
 
-	return point && point > name && point[1] != '\0';
+	return point && point > name && point[1] != '\0' && !strchr(point + 1, '.');
 }
 
 /* The group as it is written, the name without regard to case. */
 bool peal__name_equal(const char *a, const char *b)
 {
-	size_t group = (size_t)(strrchr(a, '.') - a) + 1;
+	size_t group = (size_t)(strchr(a, '.') - a) + 1;
 
 	return strncmp(a, b, group) == 0 && strcasecmp(a + group, b + group) == 0;
 }
