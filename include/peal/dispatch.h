@@ -47,8 +47,8 @@
  *              sends; the library has no threads of its own and holds no lock while a receiver
  *              runs. An error of one thread's send is not seen by another's.
  *   Cost       A signal that nobody hears costs a load and a branch, and PEAL_SEND does not
- *              evaluate its arguments. A send takes no lock, changes no shared memory and allocates nothing. A
- *              thread's first send registers the thread (see peal_thread_prepare()).
+ *              evaluate its arguments. A send takes no lock, changes no shared memory and allocates
+ *              nothing. A thread's first send registers the thread (see peal_thread_prepare()).
  *   errno      A send leaves errno as it was.
  *   fork       May be called at any time, in a receiver too. The child has the same connections.
  *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception; longjmp
@@ -267,9 +267,9 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect_module(const void *address, size_t 
 
 /*
  * Give a sender a name, "group.Name" (Django: "app_label.ModelName"): two parts and one point, the
- * second part compared without regard to case; and connect what has been waiting for it, in the order in
- * which it was connected. The name is copied. Returns 0; PEAL_EXISTS when the name belongs to this
- * sender already; PEAL_EBUSY when it belongs to another one; PEAL_EINVAL; PEAL_ENOMEM.
+ * second part compared without regard to case; and connect what has been waiting for it, in the
+ * order in which it was connected. The name is copied. Returns 0; PEAL_EXISTS when the name belongs
+ * to this sender already; PEAL_EBUSY when it belongs to another one; PEAL_EINVAL; PEAL_ENOMEM.
  */
 PEAL_API PEAL_MUST_CHECK int peal_sender_register(const char *name, const void *sender);
 
@@ -583,7 +583,7 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 #define PEAL_DISCONNECT(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), true)
 #define PEAL_DISCONNECT_DEFERRED(signal_, ...) \
-	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), false)
+	peal_disconnect_deferred_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__))
 #define PEAL_DISCONNECT_ASYNC(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__), true)
 #define PEAL_DISCONNECT_DEFERRED_ASYNC(signal_, ...) \
@@ -600,6 +600,13 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect_like(struct peal_signal *signal,
 						  struct peal_connection like, bool wait);
+
+/* The result may be ignored, as that of peal_disconnect_deferred(). */
+static inline int peal_disconnect_deferred_like(struct peal_signal *signal,
+						struct peal_connection like)
+{
+	return peal_disconnect_like(signal, like, false);
+}
 
 /*
  * PEAL_SEND(SIGNAL, SENDER, .argument = value...)              see peal_send()
