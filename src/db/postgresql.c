@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DROP_AT 16           /* statements that are forgotten together */
 #define DROP_IN_BLOCK_AT 256 /* the same inside a transaction, which an error would end */
@@ -53,6 +54,32 @@ static void skip_results(PGconn *conn)
 
 	while ((result = PQgetResult(conn)))
 		PQclear(result);
+}
+
+static bool is_error(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+/*
+ * What comes behind the last result of a statement: nothing; or, outside of a transaction, the error of the commit that
+ * follows each statement, which is then the statement's.
+ */
+static PGresult *last_word(PGconn *conn, PGresult *result)
+{
+	PGresult *next;
+
+	while ((next = PQgetResult(conn))) {
+		if (is_error(next) && !is_error(result)) {
+			PQclear(result);
+			result = next;
+		} else {
+			PQclear(next);
+		}
+	}
+	return result;
 }
 
 /* Make the connection free for something else. */
@@ -101,7 +128,7 @@ static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		results[i] = PQgetResult(conn);
 		if (results[i] && PQresultStatus(results[i]) != PGRES_PIPELINE_SYNC)
-			PQclear(PQgetResult(conn)); /* the NULL behind it */
+			skip_results(conn); /* up to the NULL between two commands */
 	}
 	while (!synced && PQstatus(conn) == CONNECTION_OK) {
 		PGresult *result = PQgetResult(conn);
@@ -338,7 +365,8 @@ static int send(struct peal__statement *s, struct peal_error *error)
 		skip_results(pg->conn);
 		return r;
 	}
-	if (s->stream && PQsetSingleRowMode(pg->conn))
+	/* What writes is run to its end before its rows are given: an error at its end must not go unseen. */
+	if (s->stream && strncasecmp(s->sql, "SELECT", 6) == 0 && PQsetSingleRowMode(pg->conn))
 		pg->streaming = s;
 	return 0;
 }
@@ -380,6 +408,23 @@ static int end(struct peal__statement *s, int r)
 		pg->streaming = NULL;
 	}
 	return r;
+}
+
+/* Reads a result to its end, unless more rows or a COPY come with it. */
+static PGresult *all_of(struct peal__statement *s, PGresult *result)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+
+	switch (PQresultStatus(result)) {
+	case PGRES_SINGLE_TUPLE:
+	case PGRES_COPY_IN:
+	case PGRES_COPY_OUT:
+		return result;
+	default:
+		if (pg->streaming == s)
+			pg->streaming = NULL;
+		return last_word(pg->conn, result);
+	}
 }
 
 /* A result has come, which is ours from now on: 0 with rows, or as step. */
@@ -455,11 +500,7 @@ static int start(struct peal__statement *s, struct peal_error *error)
 	}
 	st->started = true;
 	st->ended = false;
-	/* All at once: behind the result comes nothing more, except where it is the beginning of a COPY. */
-	if (pg_of(c)->streaming != s && PQresultStatus(result) != PGRES_COPY_IN &&
-	    PQresultStatus(result) != PGRES_COPY_OUT)
-		skip_results(pg_of(c)->conn);
-	return take(s, result, error);
+	return take(s, all_of(s, result), error);
 }
 
 /* The next result of a statement whose present one is at its end. */
@@ -476,7 +517,7 @@ static int more(struct peal__statement *s, struct peal_error *error)
 	if (st->aside_failed)
 		return end(s, no_memory(error));
 	if (!st->ended && pg && pg->streaming == s)
-		return take(s, PQgetResult(pg->conn), error);
+		return take(s, all_of(s, PQgetResult(pg->conn)), error);
 	return end(s, PEAL_DONE);
 }
 
@@ -588,7 +629,7 @@ static PGresult *commit_send(struct peal__pg *pg, char *xid, size_t size)
 	pipeline_end(pg->conn, results, count);
 	if (is_new && PQresultStatus(results[0]) == PGRES_COMMAND_OK)
 		pg->knows_xid_query = true;
-	if (PQresultStatus(results[count - 2]) == PGRES_TUPLES_OK)
+	if (PQntuples(results[count - 2]) == 1)
 		snprintf(xid, size, "%s", PQgetvalue(results[count - 2], 0, 0));
 	for (size_t i = 0; i < count - 1; i++)
 		PQclear(results[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What every test of the data layer begins with: its memory counted by the harness, and a database in memory. */
+/* What every test of the data layer begins with: its memory counted by the harness, and a database. */
 #ifndef PEAL_TEST_DB_FIXTURE_H
 #define PEAL_TEST_DB_FIXTURE_H
 
@@ -9,19 +9,71 @@
 
 #include "heap.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
 static inline void count_memory(void)
 {
 	peal__db_memory = (struct peal__memory){ .alloc = test_alloc, .free = test_free };
 }
 
+/* Whether the tests run on "sqlite-memory" (the default), "sqlite-file" or "postgresql". */
+static inline bool runs_on(const char *kind)
+{
+	const char *wanted = getenv("PEAL_TEST_DATABASE");
+
+	return strcmp(wanted ? wanted : "sqlite-memory", kind) == 0;
+}
+
+/* A schema of the test's own on the server that tools/with-postgresql has started. */
+static inline void postgresql_url(char *url, size_t size)
+{
+	const char *server = getenv("PEAL_TEST_POSTGRESQL_URL");
+	struct peal_error error = { 0 };
+	struct timespec now;
+	struct peal_db *db;
+	char schema[64], sql[96];
+
+	if (!server)
+		T_FAIL("PEAL_TEST_POSTGRESQL_URL is not set: run this by tools/with-postgresql");
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(schema, sizeof(schema), "t%ld_%ld_%ld", (long)getpid(), (long)now.tv_sec, now.tv_nsec);
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", schema);
+	snprintf(url, size, "%s&options=-csearch_path%%3D%s", server, schema);
+	if (peal_db_open_with(server, &(struct peal_db_options){ .alias = "fixture" }, &db, &error) != 0 ||
+	    peal_db_exec("fixture", sql, NULL, NULL, &error) != 0)
+		T_FAIL("%s", error.message);
+	peal_db_close(db);
+}
+
+/* The URL of a database for this test, empty at first. Made by the first call in each test. */
+static inline const char *database_url(void)
+{
+	static char url[600], folder[256];
+
+	if (folder[0] && access(folder, F_OK) == 0)
+		return url;
+	snprintf(folder, sizeof(folder), "%s", test_tmpdir());
+	if (runs_on("postgresql"))
+		postgresql_url(url, sizeof(url));
+	else if (runs_on("sqlite-file"))
+		snprintf(url, sizeof(url), "sqlite:%s/test.db", folder);
+	else
+		snprintf(url, sizeof(url), "sqlite::memory:");
+	return url;
+}
+
 /* To be closed by peal_db_close(). */
-static inline struct peal_db *open_memory(void)
+static inline struct peal_db *open_database(void)
 {
 	struct peal_error error = { 0 };
 	struct peal_db *db = NULL;
 
 	count_memory();
-	if (peal_db_open("sqlite::memory:", &db, &error) != 0)
+	if (peal_db_open(database_url(), &db, &error) != 0)
 		T_FAIL("%s", error.message);
 	return db;
 }

@@ -50,7 +50,7 @@ TEST(file_is_read_only)
 	count_memory();
 	snprintf(url, sizeof(url), "sqlite:%s", test_path(test_tmpdir(), "x.db"));
 	T_OK(peal_db_open(url, &db, &error));
-	exec("CREATE TABLE t (a)");
+	exec("CREATE TABLE t (a integer)");
 	peal_db_close(db);
 	T_OK(peal_db_open_with(url, &(struct peal_db_options){ .read_only = true }, &db, &error));
 	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (1)", NULL, NULL, &error), PEAL_EDB);
@@ -62,15 +62,15 @@ TEST(file_is_read_only)
 TEST(aliases)
 {
 	struct peal_error error = { 0 };
-	struct peal_db *db = open_memory(), *other;
+	struct peal_db *db = open_database(), *other;
 
 	T_STR(peal_db_alias(db), "default");
-	T_STR(peal_db_vendor(db), "sqlite");
+	T_STR(peal_db_vendor(db), runs_on("postgresql") ? "postgresql" : "sqlite");
 	T_PTR(peal_db_get("default"), db);
 	T_CODE(peal_db_open("sqlite::memory:", &other, &error), PEAL_EBUSY);
 	T_OK(peal_db_open_with("sqlite::memory:", &(struct peal_db_options){ .alias = "other" },
 			       &other, &error));
-	exec("CREATE TABLE t (a)");
+	exec("CREATE TABLE t (a integer)");
 	T_CODE(peal_db_exec("other", "INSERT INTO t VALUES (1)", NULL, NULL, &error), PEAL_EDB);
 	T_CODE(peal_db_exec("third", "SELECT 1", NULL, NULL, &error), PEAL_EINVAL);
 	T_HAS(error.message, "third");
@@ -99,9 +99,10 @@ TEST(each_thread_has_its_connection)
 	pthread_t thread;
 	int created = 0;
 
+	database_url();
 	T_OK(PEAL_CONNECT(peal_connection_created, count_created, .user = &created));
-	db = open_memory();
-	exec("CREATE TABLE t (a)");
+	db = open_database();
+	exec("CREATE TABLE t (a integer)");
 	exec("INSERT INTO t VALUES (1)");
 	for (int i = 0; i < 3; i++) {
 		T_INT(pthread_create(&thread, NULL, use_in_thread, NULL), 0);
@@ -140,7 +141,7 @@ TEST(writers_take_turns)
 	count_memory();
 	snprintf(url, sizeof(url), "sqlite:%s", path);
 	T_OK(peal_db_open(url, &db, NULL));
-	exec("CREATE TABLE t (a)");
+	exec("CREATE TABLE t (a integer)");
 	exec("INSERT INTO t VALUES (0)");
 	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
 		T_INT(pthread_create(&threads[i], NULL, write_rows, NULL), 0);
@@ -153,7 +154,7 @@ TEST(writers_take_turns)
 
 TEST(child_of_fork_is_refused)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	struct peal_error error = { 0 };
 	int status;
 	pid_t pid = fork();
@@ -171,13 +172,15 @@ TEST(child_of_fork_is_refused)
 TEST(values_are_bound)
 {
 	static const char text[] = "x'); DROP TABLE t; --";
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	const struct peal_value *values;
 	struct peal_cursor *cursor;
 	struct peal_error error = { 0 };
 	int64_t changes;
 
-	exec("CREATE TABLE t (a, b, c, d, e)");
+	exec(runs_on("postgresql")
+		     ? "CREATE TABLE t (a text, b bigint, c double precision, d bytea, e text)"
+		     : "CREATE TABLE t (a text, b bigint, c double precision, d blob, e text)");
 	T_OK(peal_db_exec(NULL, "INSERT INTO t VALUES ($1, $2, $3, $4, $5)",
 			  PEAL_PARAMS(PEAL_TEXT(text), PEAL_INT(INT64_MIN), PEAL_REAL(0.5),
 				      PEAL_BYTES("\0a", 2), PEAL_NULL),
@@ -201,12 +204,12 @@ TEST(values_are_bound)
 
 TEST(cursor_keeps_its_parameters)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	const struct peal_value *values;
 	struct peal_cursor *cursor;
 	char text[] = "b";
 
-	exec("CREATE TABLE t (a)");
+	exec("CREATE TABLE t (a text)");
 	exec("INSERT INTO t VALUES ('a'), ('b'), ('c')");
 	T_OK(peal_db_query(NULL, "SELECT a FROM t WHERE a >= $1 ORDER BY a",
 			   PEAL_PARAMS(PEAL_TEXT(text)), &cursor, NULL));
@@ -221,10 +224,10 @@ TEST(cursor_keeps_its_parameters)
 
 TEST(sql_that_is_wrong)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	struct peal_error error = { 0 };
 
-	exec("CREATE TABLE t (a UNIQUE, b NOT NULL, c CHECK (c > 0))");
+	exec("CREATE TABLE t (a integer UNIQUE, b integer NOT NULL, c integer CHECK (c > 0))");
 	T_CODE(peal_db_exec(NULL, "SELEKT 1", NULL, NULL, &error), PEAL_EDB);
 	T_HAS(error.message, "SELEKT");
 	T_CODE(peal_db_exec(NULL, "DELETE FROM t; DELETE FROM t", NULL, NULL, &error), PEAL_EINVAL);
@@ -248,7 +251,7 @@ TEST(sql_that_is_wrong)
 
 TEST(more_statements_than_are_kept)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	char sql[64];
 
 	for (int round = 0; round < 2; round++) {
@@ -263,13 +266,13 @@ TEST(more_statements_than_are_kept)
 TEST(same_statement_inside_itself)
 {
 	static const char sql[] = "SELECT a FROM t ORDER BY a";
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	const struct peal_value *values;
 	struct peal_cursor *outer;
 	struct peal_error error = { 0 };
 	int64_t sum = 0;
 
-	exec("CREATE TABLE t (a)");
+	exec("CREATE TABLE t (a integer)");
 	exec("INSERT INTO t VALUES (1), (2), (3)");
 	T_OK(peal_db_query(NULL, sql, NULL, &outer, &error));
 	while (peal_cursor_next(outer, &values, &error) == 0)
@@ -289,9 +292,9 @@ static int insert_row(int number)
 
 static struct peal_db *open_table(void)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 
-	exec("CREATE TABLE t (a UNIQUE)");
+	exec("CREATE TABLE t (a integer UNIQUE)");
 	return db;
 }
 
@@ -425,7 +428,7 @@ TEST(commit_that_fails)
 	struct peal_error error = { 0 };
 	int r;
 
-	exec("CREATE TABLE child (t REFERENCES t (a) DEFERRABLE INITIALLY DEFERRED)");
+	exec("CREATE TABLE child (t integer REFERENCES t (a) DEFERRABLE INITIALLY DEFERRED)");
 	PEAL_ATOMIC(r, &error) {
 		exec("INSERT INTO child VALUES (77)");
 	}
@@ -554,17 +557,19 @@ TEST(close_inside_a_block)
 	T_INT(released, 1);
 }
 
-TEST(no_memory_anywhere)
+TEST_TIMEOUT(no_memory_anywhere, 300)
 {
+	const char *url = database_url();
+
 	T_ALLOC_LOOP(run) {
 		struct peal_error error = { 0 };
 		struct peal_db *db = NULL;
 		int r;
 
 		count_memory();
-		r = peal_db_open("sqlite::memory:", &db, &error);
+		r = peal_db_open(url, &db, &error);
 		if (r == 0)
-			r = peal_db_exec(NULL, "CREATE TABLE t (a)", NULL, NULL, &error);
+			r = peal_db_exec(NULL, "CREATE TABLE IF NOT EXISTS t (a integer)", NULL, NULL, &error);
 		if (r == 0) {
 			PEAL_ATOMIC(r, &error) {
 				r = after(note, "1");

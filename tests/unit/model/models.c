@@ -93,7 +93,7 @@ static const struct peal_field sample_fields[] = {
 	PEAL_BOOLEAN(struct sample, flag, .initial = PEAL_INITIAL_BOOL(true)),
 	PEAL_FLOAT(struct sample, f32),
 	PEAL_FLOAT(struct sample, f64, .initial = PEAL_INITIAL_REAL(0.5)),
-	PEAL_CHAR(struct sample, text, .max_length = 30, .initial = PEAL_INITIAL_TEXT("first"),
+	PEAL_CHAR(struct sample, text, .max_length = 60, .initial = PEAL_INITIAL_TEXT("first"),
 		  .column = "select"),
 	PEAL_LONG_TEXT(struct sample, long_text, .null = true),
 	PEAL_SLUG(struct sample, slug),
@@ -113,7 +113,7 @@ PEAL_MODEL_DEFINE(sample_model, struct sample, .app = "lab", .name = "Sample",
 
 struct peal_db *begin_models(void)
 {
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 	struct peal_error error = { 0 };
 
 	if (PEAL_MODELS_REGISTER(&error, &person_model, &profile_model, &article_model,

@@ -284,7 +284,9 @@ TEST(key_of_its_own)
 	T_OK(peal_save(&p.instance, NULL));
 	p.id = 0; /* a new one */
 	T_OK(peal_save(&p.instance, NULL));
-	T_STR(heard, "i I500 s500 S+500 s500 S500 s7 S+7 s S+501");
+	/* A key of one's own moves the counter of SQLite, and not that of PostgreSQL. */
+	T_STR(heard, runs_on("postgresql") ? "i I500 s500 S+500 s500 S500 s7 S+7 s S+1"
+					   : "i I500 s500 S+500 s500 S500 s7 S+7 s S+501");
 	T_INT(COUNT("lab_person"), 3);
 	peal_fini(&p.instance);
 	stop_recording();
@@ -596,13 +598,15 @@ static int live_and_die(struct peal_error *error)
 
 TEST_TIMEOUT(no_memory_anywhere, 300)
 {
+	const char *url = database_url();
+
 	T_ALLOC_LOOP(run) {
 		struct peal_error error = { 0 };
 		struct peal_db *db = NULL;
 		int r;
 
 		count_memory();
-		r = peal_db_open("sqlite::memory:", &db, &error);
+		r = peal_db_open(url, &db, &error);
 		if (r == 0)
 			r = PEAL_MODELS_REGISTER(&error, &person_model, &profile_model);
 		if (r == 0)

@@ -58,7 +58,7 @@ TEST(profile_of_a_new_user)
 {
 	struct peal_error error = { 0 };
 	struct person p;
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 
 	T_OK(PEAL_MODELS_REGISTER(&error, &person_model, &profile_model));
 	T_OK(peal_models_create_tables(NULL, &error));
@@ -79,7 +79,7 @@ TEST(receiver_that_is_there_before_the_model)
 {
 	struct peal_error error = { 0 };
 	struct person p;
-	struct peal_db *db = open_memory();
+	struct peal_db *db = open_database();
 
 	T_CODE(PEAL_CONNECT(peal_post_save, create_profile, .sender_name = "lab.person"),
 	       PEAL_PENDING);
