@@ -54,6 +54,23 @@ static void after_fork_in_parent(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* A record without its thread, which may have been inside anything: as good as new. */
+static void record_give_back(struct thread *thread)
+{
+	store_relaxed(&thread->top, thread->frames);
+	for (struct frame *frame = thread->frames; frame < thread->frames + DEPTH_MAX; frame++) {
+		frame->call.error = NULL;
+		frame->collector = NULL;
+		store_relaxed(&frame->pin[1], NULL);
+		store_relaxed(&frame->table, NULL);
+		change(&frame->attention, 0u);
+	}
+	thread->tracing = false;
+	thread->jobs = 0;
+	thread->used = false;
+	threads_used--;
+}
+
 /*
  * The child has one thread, the one that forked: the records of all others are free, and nothing
  * runs in them.
@@ -61,11 +78,8 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
 	for (struct thread *thread = peal__threads; thread; thread = thread->next) {
-		if (thread == peal__self || !thread->used)
-			continue;
-		store_relaxed(&thread->top, thread->frames);
-		thread->used = false;
-		threads_used--;
+		if (thread != peal__self && thread->used)
+			record_give_back(thread);
 	}
 	forks++;
 	membarrier_register();
@@ -81,9 +95,7 @@ static void thread_end(void *record)
 
 	peal__self = &peal__nobody;
 	pthread_mutex_lock(&lock);
-	store_relaxed(&thread->top, thread->frames);
-	thread->used = false;
-	threads_used--;
+	record_give_back(thread);
 	pthread_cond_broadcast(&ended);
 	pthread_mutex_unlock(&lock);
 }
