@@ -44,6 +44,7 @@ int main(int argc, char **argv)
 	struct peal_error error = { 0 };
 	struct scenario scenario;
 	struct peal_db *db;
+	int r;
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: peal-conformance SCENARIO DATABASE_URL\n");
@@ -51,7 +52,10 @@ int main(int argc, char **argv)
 	}
 	place_set(argv[1], 0);
 	scenario = scenario_read(argv[1]);
-	if (peal_db_open(argv[2], &db, &error) != 0)
+	r = peal_db_open(argv[2], &db, &error);
+	if (r == PEAL_ENOTSUP)
+		refuse("not supported: %s", error.message);
+	if (r != 0)
 		die("%s", error.message);
 	models_set_up();
 	users_set_up();
