@@ -30,9 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* No library: an executable that has one defines its own. */
-__attribute__((weak)) const struct test_glue test_glue = { 0 };
-
 /* The linker's bounds of the section; weak, so that an executable without tests links. */
 extern const struct test_case *const __start_pealtest[] __attribute__((weak, visibility("hidden")));
 extern const struct test_case *const __stop_pealtest[] __attribute__((weak, visibility("hidden")));
