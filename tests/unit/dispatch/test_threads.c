@@ -99,6 +99,7 @@ static void *prepare_and_wait(void *argument)
 	return NULL;
 }
 
+#ifndef PEAL_FIXED_POOL
 static void *send_without_memory(void *argument)
 {
 	struct peal_error error = { 0 };
@@ -118,7 +119,6 @@ static void *send_without_memory(void *argument)
 	return NULL;
 }
 
-#ifndef PEAL_FIXED_POOL
 TEST(the_first_send_of_a_thread_without_memory)
 {
 	static struct helper helpers[32];
@@ -228,6 +228,20 @@ TEST(a_destructor_at_the_end_of_a_thread_may_send)
 
 /* ---- Cancelling ------------------------------------------------------------------------------ */
 
+/* Not in sem_wait(): the thread sanitizer loses sight of a thread that is cancelled there. */
+static int wait_to_be_cancelled(struct peal_call *call, const struct beat_args *args)
+{
+	struct door *door = call->user;
+
+	(void)args;
+	gate_open(&door->entered);
+	for (;;) {
+		pthread_testcancel();
+		sched_yield();
+	}
+	return 0;
+}
+
 static struct peal_results results_of_cancelled;
 
 static void *send_collecting(void *argument)
@@ -250,7 +264,7 @@ static void cancel_inside(void *(*send)(void *), const void *sender)
 
 	door_init(&door);
 	calls = 0;
-	T_OK(PEAL_CONNECT(beat, wait_at_door, .user = &door, .release = door_release,
+	T_OK(PEAL_CONNECT(beat, wait_to_be_cancelled, .user = &door, .release = door_release,
 			  .ret_handle = &handle, .sender = sender));
 	T_OK(PEAL_CONNECT(beat, count, .priority = 1));
 	T_OK(PEAL_CONNECT(beat, count, .uid = "behind"));
@@ -294,12 +308,13 @@ TEST(cancelled_inside_nested_sends)
 	struct door door;
 
 	door_init(&door);
-	T_OK(PEAL_CONNECT(beat, wait_at_door, .user = &door, .sender = &sender_a,
+	T_OK(PEAL_CONNECT(beat, wait_to_be_cancelled, .user = &door, .sender = &sender_a,
 			  .release = door_release));
 	T_OK(PEAL_CONNECT(beat, send_inside, .sender = &door, .ret_handle = &handle));
 	helper_start(&helper, send_beat, &door);
 	gate_pass(&door.entered);
-	T_CODE(PEAL_DISCONNECT_DEFERRED(beat, wait_at_door, .user = &door, .sender = &sender_a),
+	T_CODE(PEAL_DISCONNECT_DEFERRED(beat, wait_to_be_cancelled, .user = &door,
+					.sender = &sender_a),
 	       PEAL_RUNNING);
 	T_INT(released_count(&door), 0);
 	T_INT(pthread_cancel(helper.thread), 0);
@@ -317,7 +332,8 @@ TEST(a_disconnect_waits_for_the_one_that_is_cancelled)
 
 	for (int i = 0; i < 10; i++) {
 		door_init(&door);
-		T_OK(PEAL_CONNECT(beat, wait_at_door, .user = &door, .ret_handle = &handle));
+		T_OK(PEAL_CONNECT(beat, wait_to_be_cancelled, .user = &door,
+				  .ret_handle = &handle));
 		helper_start(&helper, send_beat, NULL);
 		gate_pass(&door.entered);
 		T_INT(pthread_cancel(helper.thread), 0);
@@ -335,7 +351,7 @@ TEST(cancelled_inside_a_receiver_that_knows_more_arguments)
 
 	door_init(&door);
 	connection = beat_connection(
-		&(struct beat_receiver){ .receiver = wait_at_door, .user = &door }, NULL);
+		&(struct beat_receiver){ .receiver = wait_to_be_cancelled, .user = &door }, NULL);
 	connection.args_size = 200;
 	T_OK(peal_connect(&beat, &connection));
 	helper_start(&helper, send_beat, NULL);
