@@ -78,6 +78,21 @@ bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *s
 	return !mute->receiver || mute->receiver == load_relaxed(&conn->function);
 }
 
+bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn)
+{
+	bool found = false;
+
+	for (struct peal_mute *mute = peal__mutes; mute; mute = mute->internal[0]) {
+		if (!peal__mute_covers(mute, signal, sender, conn))
+			continue;
+		mute->suppressed++;
+		found = true;
+	}
+	if (found)
+		__atomic_fetch_add(&peal__suppressed, 1, __ATOMIC_RELAXED);
+	return found;
+}
+
 /* ------------------------------------------------------------------------------------ snapshots */
 
 /*

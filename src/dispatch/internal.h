@@ -405,5 +405,7 @@ extern uint32_t peal__counting __attribute__((visibility("hidden")));
 extern uint64_t peal__suppressed __attribute__((visibility("hidden")));
 bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *signal,
 		       const void *sender, const conn_t *conn);
+/* Whether one of this thread's mutes covers it; all that do have kept a call from happening. */
+bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn);
 
 #endif

@@ -86,6 +86,10 @@ __attribute__((noinline, cold)) static int attend_and_call(struct frame *frame, 
 							   const void *args)
 {
 	peal__attend(frame);
+	/* A receiver before this one has begun a mute. */
+	if (peal__mutes && look(&conn->function) != (peal_function *)peal__skip &&
+	    peal__muted(frame->call.signal, frame->call.sender, conn))
+		return PEAL_OK;
 	return call_now(frame, conn, args);
 }
 
@@ -285,25 +289,6 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 	send->thread->tracing = false;
 }
 
-/*
- * Whether one of this thread's mutes covers the connection; all that do have kept a call from
- * happening.
- */
-static bool muted(const struct sending *send, const conn_t *conn)
-{
-	bool found = false;
-
-	for (struct peal_mute *mute = peal__mutes; mute; mute = mute->internal[0]) {
-		if (!peal__mute_covers(mute, send->signal, send->sender, conn))
-			continue;
-		mute->suppressed++;
-		found = true;
-	}
-	if (found)
-		__atomic_fetch_add(&peal__suppressed, 1, __ATOMIC_RELAXED);
-	return found;
-}
-
 static int out_of_memory(const struct sending *send)
 {
 	if (send->error && send->error->code)
@@ -440,8 +425,10 @@ static int turn(struct sending *send, conn_t *conn)
 		return PEAL_OK;
 	}
 	publish_anywhere(&send->frame->conn, conn);
-	if (PEAL_UNLIKELY(look(&send->frame->attention)))
+	if (PEAL_UNLIKELY(look(&send->frame->attention))) {
 		peal__attend(send->frame);
+		send->plain = send->plain && !peal__mutes;
+	}
 	function = look(&conn->function);
 	if (function == (peal_function *)peal__skip)
 		return PEAL_OK;
@@ -449,7 +436,7 @@ static int turn(struct sending *send, conn_t *conn)
 		return call_now(send->frame, conn, send->args);
 	if (send->pass == PASS_CHECK)
 		return peal__executor_inside(conn->extra->executor) ? PEAL_EDEADLK : PEAL_OK;
-	if (peal__mutes && muted(send, conn)) {
+	if (peal__mutes && peal__muted(send->signal, send->sender, conn)) {
 		trace(send, PEAL_TRACE_MUTED, conn, conn->site, 0, 0);
 		return PEAL_OK;
 	}

@@ -160,6 +160,8 @@ void peal__thread_update_self(void)
 	peal__lock();
 	peal__self->muting = peal__mutes != NULL;
 	update(peal__self);
+	for (unsigned i = 0; peal__self->muting && i < peal__depth(peal__self); i++)
+		change(&peal__self->frames[i].attention, 1u);
 	peal__unlock();
 }
 
@@ -350,7 +352,8 @@ void peal__attend(struct frame *frame)
 	struct release release;
 
 	peal__lock();
-	change(&frame->attention, 0u);
+	/* While a mute is on that was begun inside this send, each receiver is looked at. */
+	change(&frame->attention, frame->thread->muting ? 1u : 0u);
 	peal__wake();
 	while (peal__releasable(&release)) {
 		peal__unlock();
