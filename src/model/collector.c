@@ -34,8 +34,9 @@ struct collected {
 /* Rows that are deleted, or whose column is set, by query. */
 struct by_query {
 	const struct peal__referrer *by;
-	struct peal_value *keys;
+	struct peal_value *keys; /* of the rows referred to; with by_key, of the rows themselves */
 	size_t count;
+	bool by_key;
 	struct peal_value value; /* of a column that is set */
 };
 
@@ -298,18 +299,36 @@ static struct peal_value default_of(const struct peal_field *field)
 	return field->initial_fn ? field->initial_fn() : field->initial;
 }
 
-static int collect_rows(struct collector *c, struct peal_rows *rows,
-			const struct peal__model_state *source)
+static struct peal_instance **items_of(struct collector *c, struct peal_rows *rows)
 {
 	size_t count = peal_rows_count(rows);
 	struct peal_instance **items =
 		peal__arena_alloc(&c->arena, count * sizeof(struct peal_instance *));
 
-	if (!items)
-		return no_memory(c);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; items && i < count; i++)
 		items[i] = peal_rows_at(rows, i);
-	return collect(c, items, count, source);
+	return items;
+}
+
+static int collect_rows(struct collector *c, struct peal_rows *rows,
+			const struct peal__model_state *source)
+{
+	struct peal_instance **items = items_of(c, rows);
+
+	return items ? collect(c, items, peal_rows_count(rows), source) : no_memory(c);
+}
+
+/* Of the rows that there are now: what comes to refer to a row that goes is an error. */
+static int set_default(struct collector *c, const struct peal__referrer *by, struct peal_rows *rows)
+{
+	struct peal_value value = default_of(by->model->columns[by->column].field);
+	struct peal_instance **items = items_of(c, rows);
+	int r = items ? add_by_query(c, &c->updates, by, items, peal_rows_count(rows), value)
+		      : no_memory(c);
+
+	if (r == 0)
+		c->updates.items[c->updates.count - 1].by_key = true;
+	return r;
 }
 
 /* What the rows of one batch mean for those that refer to them by one column. */
@@ -338,7 +357,7 @@ static int related_batch(struct collector *c, const struct peal__referrer *by,
 	case PEAL_RESTRICT:
 		return add_restricted(c, related, by, state);
 	default:
-		return add_by_query(c, &c->updates, by, rows, count, default_of(field));
+		return set_default(c, by, related);
 	}
 }
 
@@ -392,40 +411,98 @@ static int collect(struct collector *c, struct peal_instance *const *rows, size_
 	return related_to(c, new_rows, new_count, state);
 }
 
-static bool goes_by_query(const struct collector *c, const struct peal_instance *instance)
+static const struct collected *collected_of(const struct collector *c,
+					    const struct peal__model_state *state)
 {
-	for (size_t i = 0; i < c->fast.count; i++) {
-		const struct by_query *fast = &c->fast.items[i];
-		struct peal_value key;
-
-		if (fast->by->model->model != instance->model)
-			continue;
-		key = peal__member_read(&fast->by->model->columns[fast->by->column],
-					peal__row(instance));
-		for (size_t k = 0; k < fast->count; k++)
-			if (peal_value_equal(fast->keys[k], key))
-				return true;
-	}
-	return false;
+	for (size_t i = 0; i < c->count; i++)
+		if (c->models[i].state == state)
+			return &c->models[i];
+	return NULL;
 }
 
+static void forget_collected(struct collector *c)
+{
+	struct row_list *list = &c->restricted;
+	size_t left = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct peal_instance *row = list->items[i];
+		const struct collected *model = collected_of(c, peal__state(row->model));
+
+		if (!model || !is_collected(model, row))
+			list->items[left++] = row;
+	}
+	list->count = left;
+}
+
+static void forget_row(struct row_list *list, const struct peal_instance *row)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i]->model != row->model ||
+		    !peal_value_equal(peal_key(list->items[i]), peal_key(row)))
+			list->items[left++] = list->items[i];
+	list->count = left;
+}
+
+/* Those of the restricted rows with these keys that a query deletes anyway. */
+static int forget_batch(struct collector *c, const struct by_query *fast, size_t at,
+			const struct peal_value *keys, size_t count)
+{
+	const struct peal__model_state *state = fast->by->model;
+	struct peal_query *query = peal_query_new(state->model);
+	size_t fast_count = fast->count - at < BATCH ? fast->count - at : BATCH;
+	struct peal_rows *rows;
+	int r;
+
+	peal_query_using(query, c->connection->db->alias);
+	peal__query_filter_in(query, &state->columns[fast->by->column], fast->keys + at,
+			      fast_count);
+	peal__query_filter_in(query, &state->columns[state->key], keys, count);
+	r = peal_query_all(query, &rows, c->error);
+	peal_query_free(query);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < peal_rows_count(rows); i++)
+		forget_row(&c->restricted, peal_rows_at(rows, i));
+	peal_rows_free(rows);
+	return 0;
+}
+
+/* As in Django they are loaded once more to compare, which their init signals show. */
+static int forget_fast(struct collector *c, const struct by_query *fast)
+{
+	size_t room = c->restricted.count + 1, count = 0;
+	struct peal_value *keys = peal__arena_alloc(&c->arena, room * sizeof(*keys));
+	int r = 0;
+
+	if (!keys)
+		return no_memory(c);
+	for (size_t i = 0; i < c->restricted.count; i++)
+		if (c->restricted.items[i]->model == fast->by->model->model)
+			keys[count++] = peal_key(c->restricted.items[i]);
+	for (size_t k = 0; k < count && r == 0; k += BATCH)
+		for (size_t at = 0; at < fast->count && r == 0; at += BATCH)
+			r = forget_batch(c, fast, at, keys + k,
+					 count - k < BATCH ? count - k : BATCH);
+	return r;
+}
+
+/* A restricted row may go when the same deletion takes it on another way. */
 static int restricted_check(struct collector *c)
 {
 	char name[128];
+	int r = 0;
 
-	for (size_t i = 0; i < c->restricted.count; i++) {
-		struct peal_instance *instance = c->restricted.items[i];
-		size_t slot = 0;
-
-		while (slot < c->count && c->models[slot].state->model != instance->model)
-			slot++;
-		if ((slot == c->count || !is_collected(&c->models[slot], instance)) &&
-		    !goes_by_query(c, instance))
-			return peal_error_set(c->error, PEAL_ERESTRICTED,
-					      "%s refers to a row that was to be deleted",
-					      peal_describe(instance, name, sizeof(name)));
-	}
-	return 0;
+	forget_collected(c);
+	for (size_t i = 0; i < c->fast.count && c->restricted.count && r == 0; i++)
+		r = forget_fast(c, &c->fast.items[i]);
+	if (r == 0 && c->restricted.count)
+		r = peal_error_set(c->error, PEAL_ERESTRICTED,
+				   "%s refers to a row that was to be deleted",
+				   peal_describe(c->restricted.items[0], name, sizeof(name)));
+	return r;
 }
 
 /* ---- Sorting -------------------------------------------------------------------------------------------------------- */
@@ -561,6 +638,7 @@ static int update_in(struct collector *c, const struct by_query *update)
 {
 	const struct peal__model_state *state = update->by->model;
 	const struct peal__column *column = &state->columns[update->by->column];
+	const struct peal__column *where = update->by_key ? &state->columns[state->key] : column;
 	struct peal_value value = update->value;
 	int r = peal__column_accept(state, column, &value, c->error);
 
@@ -573,7 +651,7 @@ static int update_in(struct collector *c, const struct by_query *update)
 		peal__text_add_name(&compiled.sql, column->db_name);
 		peal__text_add(&compiled.sql, " = ");
 		peal__compile_value(&compiled, &value);
-		add_in(&compiled, column->db_name, update->keys + at,
+		add_in(&compiled, where->db_name, update->keys + at,
 		       update->count - at < BATCH ? update->count - at : BATCH);
 		r = peal__compiled_run(&compiled, c->connection, NULL, c->error);
 	}

@@ -221,3 +221,36 @@ TEST(many_rows)
 	T_INT(COUNT("lab_comment"), 0);
 	end_models(db);
 }
+
+static int refer_late(struct peal_call *call, const struct peal_pre_delete_args *args)
+{
+	struct holder h;
+	int r = holder_model_create(&h, PEAL_WITH(PEAL_SET(holder_model, initial, args->instance)),
+				    call->error);
+
+	peal_fini(&h.instance);
+	return r;
+}
+
+TEST(set_default_is_for_the_rows_that_were_there)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct person first, p;
+	struct holder h;
+
+	person_new(&first, "First");
+	person_new(&p, "Ana");
+	T_OK(holder_model_create(&h, PEAL_WITH(PEAL_SET(holder_model, initial, &p.instance)),
+				 &error));
+	T_OK(PEAL_CONNECT(peal_pre_delete, refer_late, .sender = &person_model));
+	T_CODE(peal_delete(&p.instance, NULL, &error), PEAL_EINTEGRITY);
+	T_INT(COUNT("lab_holder WHERE initial_id = 2"), 1);
+	T_OK(PEAL_DISCONNECT(peal_pre_delete, refer_late, .sender = &person_model));
+	T_OK(peal_delete(&p.instance, NULL, &error));
+	T_INT(COUNT("lab_holder WHERE initial_id = 1"), 1);
+	peal_fini(&h.instance);
+	peal_fini(&p.instance);
+	peal_fini(&first.instance);
+	end_models(db);
+}
