@@ -18,7 +18,6 @@ static const char *name_of(const struct peal_signal *signal);
 
 /* ---- Handlers: from the arguments of each signal to an event --------------------------------- */
 
-/* A custom signal's "instance" is an argument like any other. */
 static struct peal_instance *custom_instance(const struct custom_args *args)
 {
 	for (size_t i = 0; i < args->count; i++)

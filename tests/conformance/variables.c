@@ -67,15 +67,25 @@ void variable_set(const char *name, struct peal_instance *instance)
 	variable->instance = instance;
 }
 
+/* A custom signal's "instance" is an argument like any other, and may be any value. */
+static struct peal_value event_instance(const struct event *event)
+{
+	const struct custom_args *args = event->kind == EVENT_CUSTOM ? event->args : NULL;
+
+	for (size_t i = 0; args && i < args->count; i++)
+		if (strcmp(args->items[i].name, "instance") == 0)
+			return args->items[i].value;
+	if (!event->instance)
+		refuse("%s has no instance", event->signal);
+	return peal_value_pointer(event->instance);
+}
+
 struct peal_value value_of(const struct value *value, const struct event *event)
 {
 	if (!value->variable)
 		return value->literal;
-	if (event && strcmp(value->variable, "instance") == 0) {
-		if (!event->instance)
-			refuse("%s has no instance", event->signal);
-		return peal_value_pointer(event->instance);
-	}
+	if (event && strcmp(value->variable, "instance") == 0)
+		return event_instance(event);
 	return peal_value_pointer(variable_get(value->variable));
 }
 
