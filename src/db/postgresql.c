@@ -665,9 +665,13 @@ static int commit(struct peal__connection *c, struct peal_error *error)
 	settle(c);
 	result = commit_send(pg_of(c), xid, sizeof(xid));
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-		r = peal__pg_failed(c, result, "COMMIT", error);
+		struct peal_error own = { 0 };
+
+		r = peal__pg_failed(c, result, "COMMIT", &own);
 		if (c->lost)
 			r = find_out(c, xid, error);
+		else if (error)
+			*error = own;
 	} else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
 		/* The server answers so, without any error, when the transaction had failed before. */
 		r = peal_error_set(

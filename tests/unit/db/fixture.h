@@ -40,10 +40,12 @@ static inline void postgresql_url(char *url, size_t size)
 	if (!server)
 		T_FAIL("PEAL_TEST_POSTGRESQL_URL is not set: run this by tools/with-postgresql");
 	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(schema, sizeof(schema), "t%ld_%ld_%ld", (long)getpid(), (long)now.tv_sec, now.tv_nsec);
+	snprintf(schema, sizeof(schema), "t%ld_%ld_%ld", (long)getpid(), (long)now.tv_sec,
+		 now.tv_nsec);
 	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", schema);
 	snprintf(url, size, "%s&options=-csearch_path%%3D%s", server, schema);
-	if (peal_db_open_with(server, &(struct peal_db_options){ .alias = "fixture" }, &db, &error) != 0 ||
+	if (peal_db_open_with(server, &(struct peal_db_options){ .alias = "fixture" }, &db,
+			      &error) != 0 ||
 	    peal_db_exec("fixture", sql, NULL, NULL, &error) != 0)
 		T_FAIL("%s", error.message);
 	peal_db_close(db);

@@ -569,7 +569,8 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		count_memory();
 		r = peal_db_open(url, &db, &error);
 		if (r == 0)
-			r = peal_db_exec(NULL, "CREATE TABLE IF NOT EXISTS t (a integer)", NULL, NULL, &error);
+			r = peal_db_exec(NULL, "CREATE TABLE IF NOT EXISTS t (a integer)", NULL,
+					 NULL, &error);
 		if (r == 0) {
 			PEAL_ATOMIC(r, &error) {
 				r = after(note, "1");
