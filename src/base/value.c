@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values of a type known only at run time: peal/value.h. */
-#include <peal/value.h>
+#include "text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,35 @@ struct peal_value peal_value_pointer(void *pointer)
 	return (struct peal_value){ .kind = PEAL_VALUE_POINTER, .as.pointer = pointer };
 }
 
+struct peal_value peal_value_uuid(struct peal_uuid uuid)
+{
+	if (peal_uuid_is_null(uuid))
+		return peal_value_null();
+	return (struct peal_value){ .kind = PEAL_VALUE_UUID, .as.uuid = uuid };
+}
+
+struct peal_value peal_value_decimal(struct peal_decimal decimal)
+{
+	return (struct peal_value){ .kind = PEAL_VALUE_DECIMAL, .as.decimal = decimal };
+}
+
+struct peal_value peal_value_date(struct peal_date date)
+{
+	if (!date.year && !date.month && !date.day)
+		return peal_value_null();
+	return (struct peal_value){ .kind = PEAL_VALUE_DATE, .as.date = date };
+}
+
+struct peal_value peal_value_time_of_day(int64_t microseconds)
+{
+	return (struct peal_value){ .kind = PEAL_VALUE_TIME_OF_DAY, .as.integer = microseconds };
+}
+
+struct peal_value peal_value_duration(int64_t microseconds)
+{
+	return (struct peal_value){ .kind = PEAL_VALUE_DURATION, .as.integer = microseconds };
+}
+
 bool peal_value_equal(struct peal_value a, struct peal_value b)
 {
 	if (a.kind != b.kind)
@@ -59,7 +89,15 @@ bool peal_value_equal(struct peal_value a, struct peal_value b)
 		return a.as.boolean == b.as.boolean;
 	case PEAL_VALUE_INT:
 	case PEAL_VALUE_TIME:
+	case PEAL_VALUE_TIME_OF_DAY:
+	case PEAL_VALUE_DURATION:
 		return a.as.integer == b.as.integer;
+	case PEAL_VALUE_UUID:
+		return memcmp(&a.as.uuid, &b.as.uuid, sizeof(a.as.uuid)) == 0;
+	case PEAL_VALUE_DECIMAL:
+		return peal_decimal_compare(a.as.decimal, b.as.decimal) == 0;
+	case PEAL_VALUE_DATE:
+		return memcmp(&a.as.date, &b.as.date, sizeof(a.as.date)) == 0;
 	case PEAL_VALUE_REAL:
 		return a.as.real == b.as.real;
 	case PEAL_VALUE_TEXT:
@@ -129,8 +167,52 @@ const char *peal_value_format(struct peal_value value, char *buffer, size_t size
 	case PEAL_VALUE_POINTER:
 		snprintf(buffer, size, "%p", value.as.pointer);
 		break;
+	case PEAL_VALUE_UUID:
+		return peal_uuid_format(value.as.uuid, buffer, size);
+	case PEAL_VALUE_DECIMAL:
+		return peal_decimal_format(value.as.decimal, buffer, size);
+	case PEAL_VALUE_DATE:
+		snprintf(buffer, size, "%04d-%02d-%02d", value.as.date.year, value.as.date.month,
+			 value.as.date.day);
+		break;
+	case PEAL_VALUE_TIME_OF_DAY:
+		peal__time_of_day_write(value.as.integer, buffer, size);
+		break;
+	case PEAL_VALUE_DURATION:
+		peal__duration_write(value.as.integer, buffer, size);
+		break;
 	default:
 		snprintf(buffer, size, "null");
 	}
 	return buffer;
+}
+
+int peal_value_parse(enum peal_value_kind kind, const char *text, size_t size,
+		     struct peal_value *ret_value)
+{
+	struct peal_value value = { .kind = kind };
+	int r = PEAL_EINVAL;
+
+	switch (kind) {
+	case PEAL_VALUE_UUID:
+		r = peal__uuid_read(text, size, &value.as.uuid);
+		break;
+	case PEAL_VALUE_DECIMAL:
+		r = peal__decimal_read(text, size, &value.as.decimal);
+		break;
+	case PEAL_VALUE_DATE:
+		r = peal__date_read(text, size, &value.as.date);
+		break;
+	case PEAL_VALUE_TIME_OF_DAY:
+		r = peal__time_of_day_read(text, size, &value.as.integer);
+		break;
+	case PEAL_VALUE_DURATION:
+		r = peal__duration_read(text, size, &value.as.integer);
+		break;
+	default:
+		break;
+	}
+	if (r == 0)
+		*ret_value = value;
+	return r;
 }
