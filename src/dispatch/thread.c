@@ -349,6 +349,7 @@ void peal__notify_all(const void *signal)
 void peal__attend(struct frame *frame)
 {
 	int saved_errno = errno;
+	int frame_errno = frame->saved_errno; /* a release may send in this frame, if it is left */
 	struct release release;
 
 	peal__lock();
@@ -362,5 +363,6 @@ void peal__attend(struct frame *frame)
 	}
 	peal__reclaim();
 	peal__unlock();
+	frame->saved_errno = frame_errno;
 	errno = saved_errno;
 }

@@ -7,6 +7,7 @@
 
 #include <peal/peal.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -364,4 +365,40 @@ TEST(kinds_that_come_during_sends)
 	T_OK(peal_disconnect(first));
 	peal_pool_free(pool);
 	T_UINT(atomic_load(&mistaken), 0);
+}
+
+/* ------------------------------------------------------------------------------------ a release at a send's end */
+
+static void release_and_send(void *unused)
+{
+	(void)unused;
+	errno = 99;
+	T_OK(peal_send(&signals[1], NULL, &args, sizeof(args)));
+	calls += 100;
+}
+
+static int end_itself(struct peal_call *call, const struct some_args *unused)
+{
+	(void)unused;
+	T_CODE(peal_disconnect_deferred(peal_call_handle(call)), PEAL_RUNNING);
+	return 0;
+}
+
+/* The release is called when the send has left its frame, and sends itself, in the same one. */
+TEST(errno_after_a_release_that_sends)
+{
+	struct peal_handle handle;
+	struct peal_connection options = connection(NULL, &handle);
+
+	T_OK(peal_thread_prepare());
+	T_OK(peal_connect(&signals[1], &options));
+	options.receiver = (peal_function *)end_itself;
+	options.release = release_and_send;
+	options.ret_handle = NULL;
+	T_OK(peal_connect(&signals[0], &options));
+	errno = 5;
+	T_OK(peal_send(&signals[0], NULL, &args, sizeof(args)));
+	T_INT(errno, 5);
+	T_UINT(calls, 101);
+	T_OK(peal_disconnect(handle));
 }
