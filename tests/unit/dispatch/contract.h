@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -75,8 +76,19 @@ __attribute__((unused)) static void gate_pass(sem_t *gate)
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
+/*
+ * A thread's first send goes the general way through the library, and most sends do not: the main
+ * thread and the helpers are prepared, but for those that say so.
+ */
+__attribute__((constructor, unused)) static void prepare_main_thread(void)
+{
+	if (peal_thread_prepare() != 0)
+		abort();
+}
+
 /* A thread of a test: what it does, and what came of it. */
 struct helper {
+	bool unprepared;
 	pthread_t thread;
 	pid_t tid;
 	sem_t started;
@@ -91,14 +103,16 @@ __attribute__((unused)) static void *helper_main(void *argument)
 	void *result;
 
 	helper->tid = (pid_t)syscall(SYS_gettid);
+	if (!helper->unprepared)
+		T_OK(peal_thread_prepare());
 	gate_open(&helper->started);
 	result = helper->function(helper->argument);
 	__atomic_store_n(&helper->returned, true, __ATOMIC_SEQ_CST);
 	return result;
 }
 
-__attribute__((unused)) static void helper_start(struct helper *helper, void *(*function)(void *),
-						 void *argument)
+__attribute__((unused)) static void helper_run(struct helper *helper, void *(*function)(void *),
+					       void *argument)
 {
 	helper->function = function;
 	helper->argument = argument;
@@ -106,6 +120,22 @@ __attribute__((unused)) static void helper_start(struct helper *helper, void *(*
 	gate_init(&helper->started);
 	T_INT(pthread_create(&helper->thread, NULL, helper_main, helper), 0);
 	gate_pass(&helper->started);
+}
+
+__attribute__((unused)) static void helper_start(struct helper *helper, void *(*function)(void *),
+						 void *argument)
+{
+	helper->unprepared = false;
+	helper_run(helper, function, argument);
+}
+
+/* One whose first send is to be seen. */
+__attribute__((unused)) static void helper_start_unprepared(struct helper *helper,
+							    void *(*function)(void *),
+							    void *argument)
+{
+	helper->unprepared = true;
+	helper_run(helper, function, argument);
 }
 
 __attribute__((unused)) static void *helper_join(struct helper *helper)

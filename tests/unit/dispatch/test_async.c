@@ -498,6 +498,12 @@ TEST(synchronous_receivers_behind_one_that_failed_are_not_called_asynchronous_on
 	T_INT(completion.items[1].code, PEAL_EBUSY);
 	T_TRUE(strchr(journal, 'b') == NULL);
 	journal_clear();
+	/* And when no asynchronous one failed. */
+	T_OK(PEAL_ASEND(beat, NULL, complete, &completion, .number = -6));
+	peal_task_done(kept[1], 0, NULL);
+	T_INT(completion.calls, 2);
+	T_INT(completion.code, -6);
+	journal_clear();
 	T_OK(peal_scope_end(&all));
 }
 

@@ -272,7 +272,7 @@ TEST(a_mute_before_the_first_send_of_a_thread)
 	struct helper helper;
 
 	connect_all();
-	helper_start(&helper, mute_before_the_first_send, NULL);
+	helper_start_unprepared(&helper, mute_before_the_first_send, NULL);
 	helper_join(&helper);
 	disconnect_all();
 }
@@ -293,7 +293,7 @@ TEST(a_mute_that_was_left_on_ends_with_its_thread)
 	struct helper helper;
 
 	connect_all();
-	helper_start(&helper, leave_a_mute_on, &mute);
+	helper_start_unprepared(&helper, leave_a_mute_on, &mute);
 	helper_join(&helper);
 	helper_start(&helper, send_in_thread, NULL);
 	helper_join(&helper);

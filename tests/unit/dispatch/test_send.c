@@ -458,6 +458,21 @@ TEST(responses)
 	T_OK(PEAL_DISCONNECT(beat, respond));
 }
 
+TEST(results_that_are_used_again_do_not_grow)
+{
+	struct peal_results results = { 0 };
+	size_t before;
+
+	T_OK(PEAL_CONNECT(beat, respond));
+	T_OK(PEAL_SEND_COLLECT(beat, NULL, &results, .number = 1));
+	before = test_counts().live_bytes;
+	for (int i = 0; i < 1000; i++)
+		T_OK(PEAL_SEND_COLLECT(beat, NULL, &results, .number = 1));
+	T_UINT(test_counts().live_bytes, before);
+	peal_results_fini(&results);
+	T_OK(PEAL_DISCONNECT(beat, respond));
+}
+
 static int respond_with_user(struct peal_call *call, const struct beat_args *args)
 {
 	(void)args;
@@ -913,7 +928,7 @@ TEST(a_send_leaves_errno_as_it_was)
 	struct helper helper;
 
 	T_OK(PEAL_CONNECT(beat, spoil_errno));
-	helper_start(&helper, send_keeps_errno, NULL);
+	helper_start_unprepared(&helper, send_keeps_errno, NULL);
 	helper_join(&helper);
 	T_OK(PEAL_CONNECT(beat, spoil_errno, .sender = &sender_a));
 	send_keeps_errno(NULL);

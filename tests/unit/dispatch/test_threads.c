@@ -47,7 +47,7 @@ TEST(the_record_of_a_thread_that_has_ended_is_used_again)
 	for (int i = 0; i < 100; i++) {
 		struct helper helper;
 
-		helper_start(&helper, send_beat, NULL);
+		helper_start_unprepared(&helper, send_beat, NULL);
 		helper_join(&helper);
 	}
 	T_UINT(test_counts().total_count, before); /* 100 are more than the reserve of 32 */
@@ -129,10 +129,10 @@ TEST(the_first_send_of_a_thread_without_memory)
 	calls = 0;
 	T_OK(PEAL_CONNECT(beat, count));
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
-		helper_start(&helpers[i], prepare_and_wait, NULL);
+		helper_start_unprepared(&helpers[i], prepare_and_wait, NULL);
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
 		gate_pass(&prepared);
-	helper_start(&last, send_without_memory, NULL);
+	helper_start_unprepared(&last, send_without_memory, NULL);
 	helper_join(&last);
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
 		gate_open(&go_on);
@@ -162,10 +162,10 @@ TEST(after_prepare_the_first_send_allocates_nothing)
 	gate_init(&go_on);
 	T_OK(PEAL_CONNECT(beat, count));
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
-		helper_start(&helpers[i], prepare_and_wait, NULL);
+		helper_start_unprepared(&helpers[i], prepare_and_wait, NULL);
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
 		gate_pass(&prepared);
-	helper_start(&helper, send_and_count_allocations, NULL);
+	helper_start_unprepared(&helper, send_and_count_allocations, NULL);
 	helper_join(&helper);
 	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
 		gate_open(&go_on);
@@ -216,7 +216,7 @@ TEST(a_destructor_at_the_end_of_a_thread_may_send)
 		struct helper helper;
 		int again = 1;
 
-		helper_start(&helper, send_and_exit, &again);
+		helper_start_unprepared(&helper, send_and_exit, &again);
 		helper_join(&helper);
 	}
 	T_INT(calls, 1 + 5 * 100);
