@@ -67,6 +67,10 @@ def mute(signal=2, function=None, sender=0, uid=0, which=0):
     return op("MUTE", signal | (0 if function is None else 4 | function << 3), sender | uid << 2, which)
 
 
+def muted_send(signal=0, kind=PLAIN):
+    return op("MUTE", 2 | signal << 6, 0x80, kind)
+
+
 def register(name=0, sender=1):
     return op("REGISTER", name, sender - 1)
 
@@ -199,10 +203,16 @@ INPUTS = {
     "mute-some": (connect(user=1, uid=1), connect(user=2, function=1), connect(user=3, sender=2),
                   mute(0, function=1), mute(2, uid=1, which=1), mute(2, sender=2, which=2), SNAPSHOT,
                   every_kind(0, 2), mute(which=1), every_kind(0, 2), every_kind()),
-    "mute-inside": (script(1, op("MUTE", 2, 0, 0), op("MUTE", 2 | 1 << 6, 0, COLLECT)), connect(user=1),
+    "mute-inside": (script(1, muted_send(), muted_send(1, COLLECT)), connect(user=1),
                     connect(1, user=2), send(), send(1)),
-    "mute-self-recursion": (script(1, op("MUTE", 2, 0, 0), send(1)), connect(user=1), connect(1, user=1),
+    "mute-self-recursion": (script(1, muted_send(), send(1)), connect(user=1), connect(1, user=1),
                             send(), send(1)),
+    "mute-from-here-on": (script(1, mute(function=2)), connect(user=1), connect(user=2, function=2),
+                          connect(user=3), connect(user=4, function=2), every_kind()),
+    "mute-from-inner-to-outer": (script(1, send(1)), script(2, mute(0, function=2), SNAPSHOT),
+                                 script(5, mute(0, function=2)), connect(user=1), connect(user=3, function=2),
+                                 connect(user=5, priority=LOW), connect(user=4, priority=LOW, function=2),
+                                 connect(1, user=2), connect(1, user=3, function=2), every_kind(), every_kind(1)),
     "watched": (TRACE, users(3), script(1, send(1), SELF), connect(1, user=4, release=True), send(), COUNT,
                 every_kind(), TRACE, every_kind(), SNAPSHOT, COUNT, send()),
     "short-arguments": (connect(user=1), connect(user=2, old=True), send(kind=SHORT),

@@ -66,6 +66,7 @@ struct side {
 	int slots[SLOTS];
 	int signals[SIGNALS]; /* -1: none there */
 	int signals_made;
+	bool muted[MUTES_AT_TOP];
 	int nested;
 	int depth;                 /* receivers inside each other */
 	int self[DEPTH_LIMIT + 1]; /* the connection that is called at each depth */
@@ -541,10 +542,8 @@ static void mute_end(struct side *side, int number)
 
 /*
  * a: signal (a static one, or any), function (or any); b: sender, uid; c: which. On, or off when it is on. In a
- * receiver: on for one send, and off. (A mute that begins inside a send and outlives it need not hold in that send.)
+ * receiver, with bit 7 of b: on for one send, and off.
  */
-static bool muted_at_top[MUTES_AT_TOP];
-
 static void do_mute(struct side *side, const struct op *op)
 {
 	struct ref_mute mute = {
@@ -555,17 +554,17 @@ static void do_mute(struct side *side, const struct op *op)
 	};
 	int number = op->c % MUTES_AT_TOP;
 
-	if (side->depth) {
+	if (side->depth && op->b >> 7) {
 		mute_begin(side, MUTES_AT_TOP + side->depth - 1, mute);
 		do_send(side, &(struct op){ FUZZ_SEND, op->a >> 6, op->b >> 4, op->c });
 		mute_end(side, MUTES_AT_TOP + side->depth - 1);
-	} else if (muted_at_top[number]) {
-		mute_end(side, number);
-	} else {
-		mute_begin(side, number, mute);
+		return;
 	}
-	if (!side->depth && !side->library)
-		muted_at_top[number] = !muted_at_top[number];
+	if (side->muted[number])
+		mute_end(side, number);
+	else
+		mute_begin(side, number, mute);
+	side->muted[number] = !side->muted[number];
 }
 
 /* a: name; b: sender */
@@ -896,8 +895,9 @@ static void begin(void)
 /* Everything away, by both sides; nothing of the library's memory may be left. */
 static void finish(size_t bytes_before)
 {
+	memset(script_sizes, 0, sizeof(script_sizes));
 	for (uint8_t i = 0; i < MUTES_AT_TOP; i++)
-		if (muted_at_top[i])
+		if (sides[0].muted[i])
 			do_both(&(struct op){ FUZZ_MUTE, 0, 0, i });
 	if (tracing)
 		do_both(&(struct op){ FUZZ_WATCH, 1, 0, 0 });
