@@ -104,6 +104,7 @@ enum peal_field_kind {
 	PEAL_FIELD_DATETIME = 13, /* microseconds since 1970-01-01T00:00:00Z */
 	PEAL_FIELD_FOREIGN_KEY = 14,
 	PEAL_FIELD_ONE_TO_ONE = 15,
+	PEAL_FIELD_MANY_TO_MANY = 64, /* no column: a table of its own */
 };
 
 /* What happens to a row when the row that it refers to is deleted. */
@@ -141,10 +142,14 @@ struct PEAL_NAMED_ONLY peal_field {
 	bool no_constraint; /* relation: the database does not check it (Django: db_constraint=False) */
 	struct peal_value initial; /* PEAL_INITIAL_INT(5) and so on (Django: default) */
 	struct peal_value (*initial_fn)(void);
-	struct peal_value set_value; /* for PEAL_SET_VALUE */
-	const char *column;          /* name in the database; NULL: the member's */
-	const char *related_name;    /* relation: the name of the other side */
-	const char *upload_to;       /* file: directory below the media directory */
+	struct peal_value set_value;      /* for PEAL_SET_VALUE */
+	const char *column;               /* name in the database; NULL: the member's */
+	const char *related_name;         /* relation: the name of the other side */
+	const char *upload_to;            /* file: directory below the media directory */
+	const struct peal_model *through; /* many-to-many: a relation table of yours */
+	const char *through_fields[2];    /* its relations to this model and to the other one */
+	const char *table;                /* many-to-many: name of the automatic relation table */
+	bool asymmetrical; /* many-to-many to the own model: who follows is not followed for that */
 	const char *verbose_name;
 	const char *help_text;
 	uint32_t reserved;
@@ -199,6 +204,24 @@ struct PEAL_NAMED_ONLY peal_field {
 	PEAL__RELATION(PEAL_FIELD_FOREIGN_KEY, struct_, member_, model_, __VA_ARGS__)
 #define PEAL_ONE_TO_ONE(struct_, member_, model_, ...) \
 	PEAL__RELATION(PEAL_FIELD_ONE_TO_ONE, struct_, member_, model_, __VA_ARGS__)
+
+/*
+ * PEAL_MANY_TO_MANY(struct article, tags, tag_model[, .related_name = "articles", ...])
+ *
+ * Any number of rows of the one model for any number of the other. It has no column and no member; the rows on the
+ * other side are changed and read by peal_m2m_add() and its like (peal/m2m.h). Behind it is a relation table, which is
+ * a model as well: "blog.Article_tags" with the fields id, article and tag (or from_person and to_person, when a model
+ * refers to itself), registered just before the model of the field. It is the sender of peal_m2m_changed.
+ *
+ *	.related_name         the relation's name for the other side; NULL: "article_set"
+ *	.through              the relation table is this model, which has fields of its own (Django: through)
+ *	.through_fields       {"course", "person"}: which of its relations, when there are several
+ *	.table                the automatic table's name; NULL: "blog_article_tags"
+ *	.asymmetrical         of a model to itself; otherwise both rows of a pair are related to each other
+ */
+#define PEAL_MANY_TO_MANY(struct_, name_, ...)                            \
+	PEAL__MANY_EXPANDED(struct_, #name_, PEAL__FIRST(__VA_ARGS__, 0), \
+			    PEAL__REST(__VA_ARGS__, .reserved = 0))
 
 /* The bool member that says whether the column has a value. */
 #define PEAL_HAS(struct_, member_) \
@@ -627,6 +650,13 @@ enum peal__storage {
 		.object = _Generic(((struct_ *)0)->member_, model_##_row *                  \
 				   : offsetof(struct_, member_) + 1),                       \
 		.on_delete = __VA_ARGS__                                                    \
+	}
+
+#define PEAL__MANY_EXPANDED(...) PEAL__MANY_OF(__VA_ARGS__)
+#define PEAL__MANY_OF(struct_, name_, model_, ...)                           \
+	{                                                                    \
+		.name = name_, .offset = 0 * sizeof(struct_), .to = &model_, \
+		.kind = PEAL_FIELD_MANY_TO_MANY, __VA_ARGS__                 \
 	}
 
 /* Classes of types, one bit each; a member's and its value's must have one in common. */

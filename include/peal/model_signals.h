@@ -5,11 +5,12 @@
  *	peal_pre_init, peal_post_init        an instance begins: made by the program, or loaded from a row
  *	peal_pre_save, peal_post_save        peal_save() and what stands on it; never for an update by query
  *	peal_pre_delete, peal_post_delete    each row that a deletion takes, cascades included
+ *	peal_m2m_changed                     a many-to-many relation changes; the sender is the relation's table
  *	peal_class_prepared                  a model was registered; just before it can be found by name
  *
  * What a receiver does when it returns an error: in pre_save nothing is written; in post_save the row stays, unless a
- * surrounding transaction is rolled back; in pre_delete and post_delete the whole deletion is rolled back. The error is
- * what the operation returns.
+ * surrounding transaction is rolled back; in pre_delete and post_delete the whole deletion is rolled back, and in
+ * m2m_changed the whole change. The error is what the operation returns.
  */
 #ifndef PEAL_MODEL_SIGNALS_H
 #define PEAL_MODEL_SIGNALS_H
@@ -69,6 +70,32 @@ struct PEAL_NAMED_ONLY peal_post_delete_args {
 	struct peal_origin origin;
 };
 
+enum peal_m2m_action {
+	PEAL_PRE_ADD = 1,
+	PEAL_POST_ADD = 2,
+	PEAL_PRE_REMOVE = 3,
+	PEAL_POST_REMOVE = 4,
+	PEAL_PRE_CLEAR = 5,
+	PEAL_POST_CLEAR = 6,
+};
+
+/* "pre_add" and so on; "?" for any other number. */
+PEAL_API const char *peal_m2m_action_name(uint32_t action);
+
+struct PEAL_NAMED_ONLY peal_m2m_changed_args {
+	struct peal_instance *instance; /* whose relation was changed */
+	uint32_t action;                /* enum peal_m2m_action */
+	bool reverse;                   /* from the side that does not declare the field */
+	const struct peal_model *model; /* of the rows on the other side */
+	/*
+	 * The keys of the other side, ascending: with add those that were not related yet (perhaps none), with remove
+	 * all that were named. NULL with clear.
+	 */
+	const struct peal_value *pk_set;
+	size_t pk_count;
+	const char *database;
+};
+
 struct PEAL_NAMED_ONLY peal_class_prepared_args {
 	const struct peal_model *model;
 };
@@ -79,6 +106,7 @@ PEAL__SIGNAL_EXPORT(peal_pre_save);
 PEAL__SIGNAL_EXPORT(peal_post_save);
 PEAL__SIGNAL_EXPORT(peal_pre_delete);
 PEAL__SIGNAL_EXPORT(peal_post_delete);
+PEAL__SIGNAL_EXPORT(peal_m2m_changed);
 PEAL__SIGNAL_EXPORT(peal_class_prepared);
 
 PEAL_END_DECLS

@@ -87,6 +87,12 @@ static bool is_referred_to(const struct peal__model_state *state)
 	return false;
 }
 
+/* Rows of automatic relation tables come and go without these signals, whoever listens. */
+static bool is_silent(const struct peal__model_state *state)
+{
+	return state->link != NULL;
+}
+
 static bool can_delete_fast(const struct peal__model_state *state)
 {
 	return !is_heard(state->model) && !is_referred_to(state);
@@ -509,12 +515,8 @@ static int restricted_check(struct collector *c)
 
 static int compare_keys(const void *a, const void *b)
 {
-	struct peal_value x = peal_key(*(struct peal_instance *const *)a);
-	struct peal_value y = peal_key(*(struct peal_instance *const *)b);
-
-	if (x.kind == PEAL_VALUE_TEXT && y.kind == PEAL_VALUE_TEXT)
-		return strcmp(x.as.text.data, y.as.text.data);
-	return (x.as.integer > y.as.integer) - (x.as.integer < y.as.integer);
+	return peal__key_compare(peal_key(*(struct peal_instance *const *)a),
+				 peal_key(*(struct peal_instance *const *)b));
 }
 
 static bool may_be_taken(const struct collector *c, const struct collected *model)
@@ -594,7 +596,7 @@ static int send_all_pre_delete(struct collector *c)
 	for (size_t i = 0; i < c->count; i++) {
 		struct collected *model = &c->models[c->order[i]];
 
-		for (size_t k = 0; k < model->count && r == 0; k++)
+		for (size_t k = 0; k < model->count && r == 0 && !is_silent(model->state); k++)
 			r = send_pre_delete(c, model->items[k]);
 	}
 	return r;
@@ -668,7 +670,7 @@ static int delete_model(struct collector *c, struct collected *model)
 	r = keys_of(c, model->items, model->count, &keys);
 	if (r == 0)
 		r = delete_in(c, model->state, model->state->key, keys, model->count);
-	if (!peal_signal_is_heard(&peal_post_delete))
+	if (!peal_signal_is_heard(&peal_post_delete) || is_silent(model->state))
 		return r;
 	for (size_t k = model->count; k-- > 0 && r == 0;)
 		r = send_post_delete(c, model->items[k]);

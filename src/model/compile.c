@@ -47,6 +47,22 @@ static void one_of(struct peal__compiled *compiled, const struct peal__condition
 	peal__text_add(&compiled->sql, ")");
 }
 
+void peal__compile_related(struct peal__compiled *compiled, const struct peal__many *many,
+			   const struct peal_value *key)
+{
+	const struct peal__column *columns = many->through->columns;
+
+	peal__text_add(&compiled->sql, " IN (SELECT ");
+	peal__text_add_name(&compiled->sql, columns[many->target].db_name);
+	peal__text_add(&compiled->sql, " FROM ");
+	peal__text_add_name(&compiled->sql, many->through->table);
+	peal__text_add(&compiled->sql, " WHERE ");
+	peal__text_add_name(&compiled->sql, columns[many->source].db_name);
+	peal__text_add(&compiled->sql, " = ");
+	peal__compile_value(compiled, key);
+	peal__text_add(&compiled->sql, ")");
+}
+
 /* length(column) >= length($1) AND substr(column, first, length($1)) = $1 */
 static void part(struct peal__compiled *compiled, const struct peal__condition *condition)
 {
@@ -109,6 +125,9 @@ static void compile_condition(struct peal__compiled *compiled, const struct peal
 		break;
 	case PEAL__IN:
 		one_of(compiled, condition);
+		break;
+	case PEAL__RELATED:
+		peal__compile_related(compiled, condition->many, &condition->values[0]);
 		break;
 	case PEAL__RANGE:
 		peal__text_add(sql, " BETWEEN ");

@@ -3,14 +3,21 @@
  * Running queries. No receiver is called while a statement is being read: rows whose init signals are heard are read
  * to their end first, so that a receiver may write, commit or roll back.
  */
+#include <peal/bulk.h>
+
+#include <stdlib.h>
+
 #include "query_internal.h"
 
 #define GET_MAX 21 /* rows that a get looks at, as in Django, whose init signals show it */
+
+#define IN_BULK 500 /* keys in one statement */
 
 struct peal_rows {
 	struct peal__arena arena;
 	struct peal_instance **items;
 	size_t count, capacity;
+	bool by_key; /* sorted */
 };
 
 static int select_start(struct peal_query *query, struct peal__connection *c,
@@ -149,6 +156,13 @@ static int read_heard_rows(struct peal_query *query, struct peal_rows *rows,
 	return r;
 }
 
+static int read_all(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
+		    struct peal_error *error)
+{
+	return peal__init_is_heard(query->model) ? read_heard_rows(query, rows, c, error)
+						 : read_rows(query, rows, c, error);
+}
+
 int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct peal_error *error)
 {
 	struct peal__connection *c;
@@ -160,10 +174,7 @@ int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct
 	rows = peal__db_alloc(sizeof(*rows));
 	if (!rows)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	if (peal__init_is_heard(query->model))
-		r = read_heard_rows(query, rows, c, error);
-	else
-		r = read_rows(query, rows, c, error);
+	r = read_all(query, rows, c, error);
 	if (r == 0)
 		*ret_rows = rows;
 	else
@@ -191,6 +202,91 @@ void peal_rows_free(struct peal_rows *rows)
 	peal__db_free(rows->items);
 	peal__arena_fini(&rows->arena);
 	peal__db_free(rows);
+}
+
+/* ---- By key ---------------------------------------------------------------------------------------------------------- */
+
+static int compare_rows(const void *a, const void *b)
+{
+	return peal__key_compare(peal_key(*(struct peal_instance *const *)a),
+				 peal_key(*(struct peal_instance *const *)b));
+}
+
+static int read_some(const struct peal_query *query, const struct peal_value *keys, size_t count,
+		     struct peal_rows *rows, struct peal_error *error)
+{
+	struct peal_query *some = peal_query_copy(query);
+	struct peal__connection *c;
+	int r;
+
+	if (some && some->state)
+		peal__query_filter_in(some, &some->state->columns[some->state->key], keys, count);
+	r = peal__query_ready(some, &c, error);
+	if (r == 0)
+		r = read_all(some, rows, c, error);
+	peal_query_free(some);
+	return r;
+}
+
+/* A key that is given twice may stand in two statements. */
+static void sort_rows(struct peal_rows *rows)
+{
+	size_t count = 0;
+
+	if (rows->count)
+		qsort(rows->items, rows->count, sizeof(struct peal_instance *), compare_rows);
+	for (size_t i = 0; i < rows->count; i++) {
+		if (count && compare_rows(&rows->items[count - 1], &rows->items[i]) == 0)
+			peal_fini(rows->items[i]);
+		else
+			rows->items[count++] = rows->items[i];
+	}
+	rows->count = count;
+	rows->by_key = true;
+}
+
+int peal_query_in_bulk(const struct peal_query *query, const struct peal_params *keys,
+		       struct peal_rows **ret_rows, struct peal_error *error)
+{
+	struct peal_rows *rows;
+	int r = 0;
+
+	if (query && (query->limit != INT64_MAX || query->offset))
+		return peal_error_set(error, PEAL_EINVAL, "in_bulk: the query of %s is sliced",
+				      query->state->label);
+	rows = peal__db_alloc(sizeof(*rows));
+	if (!rows)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	for (size_t at = 0; at < keys->count && r == 0; at += IN_BULK)
+		r = read_some(query, keys->items + at,
+			      keys->count - at < IN_BULK ? keys->count - at : IN_BULK, rows, error);
+	sort_rows(rows);
+	if (r == 0)
+		*ret_rows = rows;
+	else
+		peal_rows_free(rows);
+	return r;
+}
+
+struct peal_instance *peal_rows_find(const struct peal_rows *rows, struct peal_value key)
+{
+	size_t low = 0, high = rows->count;
+
+	while (rows->by_key && low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = peal__key_compare(key, peal_key(rows->items[middle]));
+
+		if (order == 0)
+			return rows->items[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (size_t i = 0; i < rows->count && !rows->by_key; i++)
+		if (peal_value_equal(peal_key(rows->items[i]), key))
+			return rows->items[i];
+	return NULL;
 }
 
 /* ---- One ------------------------------------------------------------------------------------------------------------- */

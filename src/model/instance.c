@@ -151,6 +151,13 @@ struct peal_value peal_key(const struct peal_instance *instance)
 	return peal__member_read(&state->columns[state->key], peal__row(instance));
 }
 
+int peal__key_compare(struct peal_value a, struct peal_value b)
+{
+	if (a.kind == PEAL_VALUE_TEXT && b.kind == PEAL_VALUE_TEXT)
+		return strcmp(a.as.text.data, b.as.text.data);
+	return (a.as.integer > b.as.integer) - (a.as.integer < b.as.integer);
+}
+
 void peal__key_clear(struct peal_instance *instance)
 {
 	const struct peal__model_state *state = peal__state(instance->model);

@@ -276,6 +276,28 @@ void peal__query_filter_in(struct peal_query *query, const struct peal__column *
 	condition_values(query, &group->conditions[0], lookup, keys, count);
 }
 
+void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
+				struct peal_value key)
+{
+	struct peal__group *group =
+		query && !query->error.code ? group_new(query, PEAL__ALL, 1) : NULL;
+	struct peal__condition *condition = group ? group->conditions : NULL;
+
+	if (!condition)
+		return;
+	*condition = (struct peal__condition){ .column = &query->state->columns[query->state->key],
+					       .lookup = PEAL__RELATED,
+					       .many = many };
+	condition->values = peal__arena_alloc(&query->arena, sizeof(key));
+	if (!condition->values) {
+		no_memory(query);
+		return;
+	}
+	condition->count = 1;
+	condition->values[0] = key;
+	value_copy(query, &condition->values[0]);
+}
+
 /* ---- Order, slices, copies ----------------------------------------------------------------------------------------- */
 
 void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names)

@@ -24,13 +24,15 @@ enum peal__lookup {
 	PEAL__ISNULL,
 	PEAL__IN,
 	PEAL__RANGE,
+	PEAL__RELATED, /* the other side of a relation; the value is the key of this one */
 };
 
 struct peal__condition {
 	const struct peal__column *column;
 	enum peal__lookup lookup;
 	size_t count;
-	struct peal_value *values; /* in the query's arena */
+	struct peal_value *values;     /* in the query's arena */
+	const struct peal__many *many; /* of PEAL__RELATED */
 };
 
 enum peal__group_kind {
@@ -78,6 +80,9 @@ void peal__compile_value(struct peal__compiled *compiled,
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query);
 void peal__compile_tail(struct peal__compiled *compiled,
 			const struct peal_query *query); /* order, slice */
+/* " IN (...)": the keys that a relation has for the key of one side */
+void peal__compile_related(struct peal__compiled *compiled, const struct peal__many *many,
+			   const struct peal_value *key);
 void peal__compiled_fini(struct peal__compiled *compiled);
 
 /* A statement with everything bound, to be given back by peal__statement_put(); ends *compiled whatever happens. */
@@ -94,5 +99,8 @@ int peal__query_ready(struct peal_query *query, struct peal__connection **ret_co
 /* filter(column IN keys), for relations. */
 void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
 			   const struct peal_value *keys, size_t count);
+/* The rows that a many-to-many relation has for the key of its other side. */
+void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
+				struct peal_value key);
 
 #endif

@@ -85,6 +85,8 @@ static int field_check(const struct peal_model *model, const struct peal_field *
 	if (strstr(field->name, "__"))
 		return wrong(model, field,
 			     "a name must not contain \"__\", which separates lookups", error);
+	if (peal__is_many(field))
+		return 0;
 	if (field->null && is_key(field))
 		return wrong(model, field, "a primary key is never null", error);
 	if (field->null && !can_be_null(field))
@@ -287,19 +289,24 @@ static bool state_names(struct peal__model_state *state)
 
 static bool state_columns(struct peal__model_state *state)
 {
-	state->count = state->model->fields.count;
-	state->columns = peal__arena_alloc(&state->arena, state->count * sizeof(*state->columns));
-	state->value_kinds = peal__arena_alloc(&state->arena, state->count);
+	size_t fields = state->model->fields.count;
+
+	state->columns = peal__arena_alloc(&state->arena, fields * sizeof(*state->columns));
+	state->value_kinds = peal__arena_alloc(&state->arena, fields);
 	if (!state->columns || !state->value_kinds)
 		return false;
-	for (size_t i = 0; i < state->count; i++) {
+	for (size_t i = 0; i < fields; i++) {
 		const struct peal_field *field = &state->model->fields.items[i];
+		struct peal__column *column = &state->columns[state->count];
 
-		if (!column_init(state, &state->columns[i], field))
+		if (peal__is_many(field))
+			continue;
+		if (!column_init(state, column, field))
 			return false;
-		state->value_kinds[i] = state->columns[i].value_kind;
+		state->value_kinds[state->count] = column->value_kind;
 		if (is_key(field))
-			state->key = i;
+			state->key = state->count;
+		state->count++;
 	}
 	return true;
 }
@@ -309,25 +316,28 @@ static void state_free(struct peal__model_state *state)
 	if (!state)
 		return;
 	peal__db_free(state->referrers);
+	peal__db_free(state->many);
+	peal__link_free(state->link);
 	peal__arena_fini(&state->arena);
 	peal__db_free(state);
+}
+
+static int no_memory(struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 }
 
 static int state_new(const struct peal_model *model, struct peal__model_state **ret_state,
 		     struct peal_error *error)
 {
-	struct peal__model_state *state;
-	int r = model_check(model, error);
+	struct peal__model_state *state = peal__db_alloc(sizeof(*state));
 
-	if (r < 0)
-		return r;
-	state = peal__db_alloc(sizeof(*state));
 	if (!state)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return no_memory(error);
 	state->model = model;
 	if (!state_names(state) || !state_columns(state) || !state_sql(state)) {
 		state_free(state);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return no_memory(error);
 	}
 	*ret_state = state;
 	return 0;
@@ -343,34 +353,70 @@ static struct peal__model_state *state_of(const struct peal_model *model)
 	return NULL;
 }
 
-/* Who refers to whom, anew for all models, in the order of models and fields. */
-static bool tie_relations(void)
+static int tie_columns(struct peal__model_state *state, struct peal_error *error)
 {
-	for (size_t i = 0; i < model_count; i++)
-		models[i]->referrer_count = 0;
-	for (size_t i = 0; i < model_count; i++) {
-		for (size_t k = 0; k < models[i]->count; k++) {
-			const struct peal__column *column = &models[i]->columns[k];
-			struct peal__model_state *to =
-				column->relation ? state_of(column->field->to) : NULL;
+	for (size_t i = 0; i < state->count; i++) {
+		const struct peal__column *column = &state->columns[i];
+		struct peal__model_state *to =
+			column->relation ? state_of(column->field->to) : NULL;
 
-			if (!to)
-				continue;
-			if (!peal__db_grow(&to->referrers, &to->referrer_capacity,
-					   to->referrer_count, sizeof(*to->referrers)))
-				return false;
-			to->referrers[to->referrer_count++] =
-				(struct peal__referrer){ models[i], k };
-		}
+		if (!to)
+			continue;
+		if (!peal__db_grow(&to->referrers, &to->referrer_capacity, to->referrer_count,
+				   sizeof(*to->referrers)))
+			return no_memory(error);
+		to->referrers[to->referrer_count++] = (struct peal__referrer){ state, i };
 	}
-	return true;
+	return 0;
+}
+
+/* The automatic table of a field was registered before the model, in the order of its fields. */
+static struct peal__model_state *through_of(size_t index, const struct peal_field *field)
+{
+	if (field->through)
+		return state_of(field->through);
+	for (const struct peal_field *after =
+		     &models[index]->model->fields.items[models[index]->model->fields.count];
+	     after-- > field;)
+		index -= peal__is_many(after) && !after->through;
+	return models[index];
+}
+
+static int tie_many(size_t index, struct peal_error *error)
+{
+	const struct peal_model *model = models[index]->model;
+	int r = 0;
+
+	for (size_t i = 0; i < model->fields.count && r == 0; i++) {
+		const struct peal_field *field = &model->fields.items[i];
+
+		if (peal__is_many(field))
+			r = peal__many_tie(models[index], field, state_of(field->to),
+					   through_of(index, field), error);
+	}
+	return r;
+}
+
+/* Who refers to whom, anew for all models, in the order of models and fields. */
+static int tie_relations(struct peal_error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < model_count; i++)
+		models[i]->referrer_count = models[i]->many_count = 0;
+	for (size_t i = 0; i < model_count && r == 0; i++) {
+		r = tie_columns(models[i], error);
+		if (r == 0)
+			r = tie_many(i, error);
+	}
+	return r;
 }
 
 static void unlist(size_t from)
 {
 	while (model_count > from)
 		state_free(models[--model_count]);
-	tie_relations(); /* needs no more room than before */
+	tie_relations(NULL); /* needs no more room than before */
 	if (!model_count) {
 		peal__db_free(models);
 		models = NULL;
@@ -378,19 +424,50 @@ static void unlist(size_t from)
 	}
 }
 
+static int enlist_one(const struct peal_model *model, struct peal_error *error)
+{
+	int r;
+
+	if (!peal__db_grow(&models, &model_capacity, model_count,
+			   sizeof(struct peal__model_state *)))
+		return no_memory(error);
+	r = state_new(model, &models[model_count], error);
+	if (r == 0)
+		model_count++;
+	return r;
+}
+
+static int enlist_link(const struct peal_model *model, const struct peal_field *field,
+		       struct peal_error *error)
+{
+	struct peal__link *link;
+	int r = peal__link_new(model, field, &link, error);
+
+	if (r != 0)
+		return r;
+	r = enlist_one(peal__link_model(link), error);
+	if (r == 0)
+		models[model_count - 1]->link = link;
+	else
+		peal__link_free(link);
+	return r;
+}
+
+/* A model, after its automatic relation tables. */
 static int enlist(const struct peal_model *model, struct peal_error *error)
 {
 	int r;
 
 	if (state_of(model))
 		return 0;
-	if (!peal__db_grow(&models, &model_capacity, model_count,
-			   sizeof(struct peal__model_state *)))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	r = state_new(model, &models[model_count], error);
-	if (r == 0)
-		model_count++;
-	return r;
+	r = model_check(model, error);
+	for (size_t i = 0; i < model->fields.count && r == 0; i++) {
+		const struct peal_field *field = &model->fields.items[i];
+
+		if (peal__is_many(field) && !field->through)
+			r = enlist_link(model, field, error);
+	}
+	return r == 0 ? enlist_one(model, error) : r;
 }
 
 static int publish(struct peal__model_state *state, struct peal_error *error)
@@ -425,8 +502,8 @@ int peal_models_register(const struct peal_model *const *wanted, size_t count,
 
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = enlist(wanted[i], error);
-	if (r == 0 && !tie_relations())
-		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	if (r == 0)
+		r = tie_relations(error);
 	for (size_t i = before; i < model_count && r == 0; i++)
 		r = publish(models[i], error);
 	if (r != 0) {

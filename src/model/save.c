@@ -117,18 +117,20 @@ static int set_now(struct save *save, bool inserting)
 	return r;
 }
 
-static int bind_column(struct save *save, struct peal__statement *s, size_t index, size_t i)
+int peal__bind_column(const struct peal_instance *instance, struct peal__statement *s, size_t index,
+		      size_t i, struct peal_error *error)
 {
-	const struct peal__column *column = &save->state->columns[i];
-	struct peal_value value = peal__member_read(column, peal__row(save->instance));
+	const struct peal__model_state *state = peal__state(instance->model);
+	const struct peal__column *column = &state->columns[i];
+	struct peal_value value = peal__member_read(column, peal__row(instance));
 
 	/* Members are typed by the compiler; only an unsigned number can be too large for a column. */
 	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value.as.integer < 0 &&
 			  value.kind == PEAL_VALUE_INT))
-		return peal_error_set(save->error, PEAL_ETYPE,
-				      "%s.%s: the number is too large for a database",
-				      save->state->label, column->name);
-	return peal__statement_bind(s, index, &value, save->error);
+		return peal_error_set(error, PEAL_ETYPE,
+				      "%s.%s: the number is too large for a database", state->label,
+				      column->name);
+	return peal__statement_bind(s, index, &value, error);
 }
 
 /* Runs a statement whose parameters are the wanted columns, and then perhaps the key. */
@@ -145,9 +147,9 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 		return r;
 	for (size_t i = 0; i < state->count && r == 0; i++)
 		if ((i != state->key || with_key_column) && (!some || save->written[i]))
-			r = bind_column(save, s, index++, i);
+			r = peal__bind_column(save->instance, s, index++, i, save->error);
 	if (r == 0 && by_key)
-		r = bind_column(save, s, index, state->key);
+		r = peal__bind_column(save->instance, s, index, state->key, save->error);
 	while (r == 0)
 		r = peal__statement_step(s, NULL, s->width ? &save->new_key : NULL, save->error);
 	if (r == PEAL_DONE) {
@@ -367,6 +369,32 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 		return r;
 	r = peal__instance_connection(instance, save.options->database, &save.connection, error);
 	return r == 0 ? save_checked(&save) : r;
+}
+
+/* ---- For bulk.c ----------------------------------------------------------------------------------------------------- */
+
+int peal__save_attached(struct peal_instance *instance, const struct peal__column *column,
+			struct peal_error *error)
+{
+	struct save save = { .instance = instance,
+			     .state = peal__state(instance->model),
+			     .error = error };
+
+	return column->relation ? attached_check(&save, column) : 0;
+}
+
+int peal__save_prepare(struct peal_instance *instance, bool *ret_has_key, struct peal_error *error)
+{
+	static const struct peal_save_options defaults;
+	struct save save = { .instance = instance,
+			     .state = peal__state(instance->model),
+			     .options = &defaults,
+			     .error = error };
+	int r = key_default(&save, ret_has_key);
+
+	for (size_t i = 0; i < save.state->count && r == 0; i++)
+		r = peal__save_attached(instance, &save.state->columns[i], error);
+	return r == 0 ? set_now(&save, true) : r;
 }
 
 int peal_save(struct peal_instance *instance, struct peal_error *error)

@@ -195,6 +195,28 @@ static int refer_to_later(struct peal__connection *c, const struct peal__model_s
 	return r;
 }
 
+/* The pairs of an automatic relation table. */
+static int create_unique_pair(struct peal__connection *c, const struct peal__model_state *state,
+			      struct peal_error *error)
+{
+	struct peal__text name = { 0 }, sql = { 0 };
+
+	peal__text_add(&name, state->table);
+	peal__text_add(&name, "_pair");
+	peal__text_add(&sql, "CREATE UNIQUE INDEX IF NOT EXISTS ");
+	peal__text_add_name(&sql, name.failed ? "" : name.data);
+	peal__text_add(&sql, " ON ");
+	peal__text_add_name(&sql, state->table);
+	peal__text_add(&sql, " (");
+	peal__text_add_name(&sql, state->columns[1].db_name);
+	peal__text_add(&sql, ", ");
+	peal__text_add_name(&sql, state->columns[2].db_name);
+	peal__text_add(&sql, ")");
+	sql.failed |= name.failed;
+	peal__text_fini(&name);
+	return run(c, &sql, error);
+}
+
 static int create(struct peal__connection *c, const struct peal_model *model,
 		  struct peal_error *error)
 {
@@ -210,7 +232,7 @@ static int create(struct peal__connection *c, const struct peal_model *model,
 		if (!unique && (field->index || column->relation || field->kind == PEAL_FIELD_SLUG))
 			r = create_index(c, state, column, error);
 	}
-	return r;
+	return r == 0 && state->link ? create_unique_pair(c, state, error) : r;
 }
 
 int peal_models_create_tables(const char *database, struct peal_error *error)

@@ -36,8 +36,20 @@ struct peal__referrer {
 	size_t column;
 };
 
+/* A many-to-many relation as one of its sides sees it. */
+struct peal__many {
+	const struct peal_field *field;
+	const struct peal__model_state *declared_by, *other, *through;
+	size_t source, target; /* columns of through: to the side itself, and to the other one */
+	bool reverse;          /* not the side that declares it */
+	bool symmetrical;
+};
+
+struct peal__link;
+
 struct peal__model_state {
 	const struct peal_model *model;
+	struct peal__link *link;  /* an automatic relation table: its model, owned; else NULL */
 	struct peal__arena arena; /* all of the following */
 	const char *label;        /* "school.Student" */
 	const char *table;
@@ -53,6 +65,8 @@ struct peal__model_state {
 	const char *remove; /* by key */
 	struct peal__referrer *referrers; /* from peal__db_alloc */
 	size_t referrer_count, referrer_capacity;
+	struct peal__many *many; /* from peal__db_alloc */
+	size_t many_count, many_capacity;
 };
 
 static inline const struct peal__model_state *peal__state(const struct peal_model *model)
@@ -79,6 +93,28 @@ int peal__model_check(const struct peal_model *model, struct peal_error *error);
  */
 size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size,
 			 bool *by_relation);
+
+/* ---- Many-to-many relations: relation.c ------------------------------------------------------------------------- */
+
+/* The model of the relation table of a field; ended by peal__link_free(). */
+int peal__link_new(const struct peal_model *model, const struct peal_field *field,
+		   struct peal__link **ret_link, struct peal_error *error);
+const struct peal_model *peal__link_model(const struct peal__link *link);
+void peal__link_free(struct peal__link *link);
+
+/* Whether a field is a relation without a column. */
+static inline bool peal__is_many(const struct peal_field *field)
+{
+	return field->kind == PEAL_FIELD_MANY_TO_MANY;
+}
+
+/* Add a many-to-many field to both its sides. */
+int peal__many_tie(struct peal__model_state *state, const struct peal_field *field,
+		   struct peal__model_state *to, struct peal__model_state *through,
+		   struct peal_error *error);
+
+/* The relation of that name, of either side; NULL when there is none. */
+const struct peal__many *peal__many_find(const struct peal__model_state *state, const char *name);
 
 /* ---- Members: member.c --------------------------------------------------------------------------------------- */
 
@@ -128,8 +164,24 @@ void peal__texts_copy(struct peal_value *values, size_t count, char *room);
 int peal__instance_connection(const struct peal_instance *instance, const char *database,
 			      struct peal__connection **ret_connection, struct peal_error *error);
 
+/* ---- Saving: save.c; for many rows at once ---------------------------------------------------------------------- */
+
+/* What comes before an INSERT: the key's default, attached rows, automatic date-times. */
+int peal__save_prepare(struct peal_instance *instance, bool *ret_has_key, struct peal_error *error);
+
+/* What comes before writing one column: a row attached to it gives its key. */
+int peal__save_attached(struct peal_instance *instance, const struct peal__column *column,
+			struct peal_error *error);
+
+/* Bind a column of the instance to a parameter, which counts from 0. */
+int peal__bind_column(const struct peal_instance *instance, struct peal__statement *s, size_t index,
+		      size_t column, struct peal_error *error);
+
 int peal__set_named(struct peal_instance *instance, const struct peal_named *named,
 		    struct peal_error *error);
+
+/* The order of two keys of one model: numbers, or texts by their bytes. */
+int peal__key_compare(struct peal_value a, struct peal_value b);
 
 /* Set the key to null. */
 void peal__key_clear(struct peal_instance *instance);

@@ -95,8 +95,9 @@ static const char *select_all(const struct peal_model *model)
 	int size = snprintf(sql, 4096, "SELECT ");
 
 	for (size_t i = 0; i < model->fields.count; i++)
-		size += snprintf(sql + size, 4096 - (size_t)size, "%s\"%s\"", i ? ", " : "",
-				 field_member(&model->fields.items[i]));
+		if (field_is_column(&model->fields.items[i]))
+			size += snprintf(sql + size, 4096 - (size_t)size, "%s\"%s\"", i ? ", " : "",
+					 field_member(&model->fields.items[i]));
 	snprintf(sql + size, 4096 - (size_t)size, " FROM %s ORDER BY \"%s\"%s", model->table,
 		 key->name, key_order(key));
 	return sql;

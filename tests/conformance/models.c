@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include <peal/db.h>
+#include <peal/m2m.h>
 
 #include "keep.h"
 
@@ -46,15 +47,6 @@ struct person {
 };
 PEAL_MODEL_DECLARE(person_model, struct person);
 
-struct friendship { /* of both relations of a person to persons */
-	struct peal_instance instance;
-	KEY;
-	TO(struct person, from_person);
-	TO(struct person, to_person);
-};
-PEAL_MODEL_DECLARE(friends_model, struct friendship);
-PEAL_MODEL_DECLARE(follows_model, struct friendship);
-
 struct profile {
 	struct peal_instance instance;
 	KEY;
@@ -78,14 +70,6 @@ struct article {
 	TO(struct person, author);
 };
 PEAL_MODEL_DECLARE(article_model, struct article);
-
-struct tagging {
-	struct peal_instance instance;
-	KEY;
-	TO(struct article, article);
-	TO(struct tag, tag);
-};
-PEAL_MODEL_DECLARE(tagging_model, struct tagging);
 
 struct comment {
 	struct peal_instance instance;
@@ -196,21 +180,14 @@ static const struct peal_field membership_fields[] = {
 PEAL_MODEL_DEFINE(membership_model, struct membership, .app = "auth", .name = "User_groups",
 		  .table = "auth_user_groups", .fields = PEAL_FIELDS(membership_fields));
 
-static const struct peal_field friendship_fields[] = {
-	KEY_FIELD(struct friendship),
-	TO_FIELD(struct friendship, from_person, person_model, PEAL_CASCADE, .null = false),
-	TO_FIELD(struct friendship, to_person, person_model, PEAL_CASCADE, .null = false),
-};
-PEAL_MODEL_DEFINE(friends_model, struct friendship, LAB("Person_friends", "person_friends"),
-		  .fields = PEAL_FIELDS(friendship_fields));
-PEAL_MODEL_DEFINE(follows_model, struct friendship, LAB("Person_follows", "person_follows"),
-		  .fields = PEAL_FIELDS(friendship_fields));
-
 static const struct peal_field person_fields[] = {
 	KEY_FIELD(struct person),
 	PEAL_CHAR(struct person, name, .max_length = 50),
 	NUMBER_FIELD(struct person, age),
 	PEAL_LONG_TEXT(struct person, bio, .null = true),
+	PEAL_MANY_TO_MANY(struct person, friends, person_model),
+	PEAL_MANY_TO_MANY(struct person, follows, person_model, .related_name = "followers",
+			  .asymmetrical = true),
 };
 PEAL_MODEL_DEFINE(person_model, struct person, LAB("Person", "person"),
 		  .fields = PEAL_FIELDS(person_fields));
@@ -230,14 +207,6 @@ static const struct peal_field tag_fields[] = {
 };
 PEAL_MODEL_DEFINE(tag_model, struct tag, LAB("Tag", "tag"), .fields = PEAL_FIELDS(tag_fields));
 
-static const struct peal_field tagging_fields[] = {
-	KEY_FIELD(struct tagging),
-	TO_FIELD(struct tagging, article, article_model, PEAL_CASCADE, .null = false),
-	TO_FIELD(struct tagging, tag, tag_model, PEAL_CASCADE, .null = false),
-};
-PEAL_MODEL_DEFINE(tagging_model, struct tagging, LAB("Article_tags", "article_tags"),
-		  .fields = PEAL_FIELDS(tagging_fields));
-
 static const struct peal_field article_fields[] = {
 	KEY_FIELD(struct article),
 	PEAL_CHAR(struct article, title, .max_length = 100),
@@ -246,6 +215,7 @@ static const struct peal_field article_fields[] = {
 	NUMBER_FIELD(struct article, word_count),
 	TO_FIELD(struct article, author, person_model, PEAL_SET_NULL, .null = true,
 		 .related_name = "articles"),
+	PEAL_MANY_TO_MANY(struct article, tags, tag_model, .related_name = "articles"),
 };
 PEAL_MODEL_DEFINE(article_model, struct article, LAB("Article", "article"),
 		  .fields = PEAL_FIELDS(article_fields));
@@ -328,6 +298,8 @@ PEAL_MODEL_DEFINE(pet_model, struct belonging, LAB("Pet", "pet"),
 static const struct peal_field course_fields[] = {
 	KEY_FIELD(struct course),
 	PEAL_CHAR(struct course, title, .max_length = 50),
+	PEAL_MANY_TO_MANY(struct course, students, person_model, .related_name = "courses",
+			  .through = &enrolment_model),
 };
 PEAL_MODEL_DEFINE(course_model, struct course, LAB("Course", "course"),
 		  .fields = PEAL_FIELDS(course_fields));
@@ -384,31 +356,20 @@ PEAL_MODEL_DEFINE(counter_model, struct counter, LAB("Counter", "counter"),
 
 /* In the order in which a deletion looks for related rows. */
 static const struct peal_model *const models[] = {
-	&membership_model, &user_model,  &friends_model, &follows_model, &person_model,
-	&profile_model,    &tag_model,   &tagging_model, &article_model, &comment_model,
-	&badge_model,      &desk_model,  &owner_model,   &room_model,    &lamp_model,
-	&locker_model,     &memo_model,  &pet_model,     &course_model,  &enrolment_model,
-	&ticket_model,     &token_model, &counter_model,
-};
-
-static const struct relation relations[] = {
-	{ &person_model, "friends", &person_model, NULL, &friends_model, "from_person_id",
-	  "to_person_id", false },
-	{ &person_model, "follows", &person_model, "followers", &follows_model, "from_person_id",
-	  "to_person_id", false },
-	{ &article_model, "tags", &tag_model, "articles", &tagging_model, "article_id", "tag_id",
-	  false },
-	{ &course_model, "students", &person_model, "courses", &enrolment_model, "course_id",
-	  "person_id", true },
+	&membership_model, &user_model,      &person_model, &profile_model, &tag_model,
+	&article_model,    &comment_model,   &badge_model,  &desk_model,    &owner_model,
+	&room_model,       &lamp_model,      &locker_model, &memo_model,    &pet_model,
+	&course_model,     &enrolment_model, &ticket_model, &token_model,   &counter_model,
 };
 
 /* ---- Asking ------------------------------------------------------------------------------- */
 
 const struct peal_model *model_named(const char *name)
 {
-	for (size_t i = 0; i < PEAL_COUNTOF(models); i++)
-		if (strcmp(models[i]->name, name) == 0 && models[i] != &membership_model)
-			return models[i];
+	for (size_t i = 0; i < peal_models_count(); i++)
+		if (strcmp(peal_models_at(i)->name, name) == 0 &&
+		    peal_models_at(i) != &membership_model)
+			return peal_models_at(i);
 	refuse("there is no model %s", name);
 }
 
@@ -419,6 +380,11 @@ const struct peal_field *model_key(const struct peal_model *model)
 	while (field->kind != PEAL_FIELD_ID && !field->primary_key)
 		field++;
 	return field;
+}
+
+bool field_is_column(const struct peal_field *field)
+{
+	return field->kind != PEAL_FIELD_MANY_TO_MANY;
 }
 
 bool field_is_relation(const struct peal_field *field)
@@ -450,6 +416,8 @@ const struct peal_field *model_field(const struct peal_model *model, const char 
 	for (size_t i = 0; i < model->fields.count; i++) {
 		const struct peal_field *field = &model->fields.items[i];
 
+		if (!field_is_column(field))
+			continue;
 		if (strcmp(field->name, name) == 0 ||
 		    (field_is_relation(field) && strcmp(field_member(field), name) == 0))
 			return field;
@@ -457,17 +425,43 @@ const struct peal_field *model_field(const struct peal_model *model, const char 
 	return NULL;
 }
 
-const struct relation *relation_named(const struct peal_model *model, const char *name,
-				      bool *ret_reverse)
+static const char *column_to(const struct peal_model *model, const struct peal_model *to,
+			     size_t skip)
 {
-	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++) {
-		const struct relation *relation = &relations[i];
+	for (size_t i = 0; i < model->fields.count; i++)
+		if (model->fields.items[i].to == to && !skip--)
+			return field_member(&model->fields.items[i]);
+	die("%s does not refer to %s", model->name, to->name);
+}
 
-		*ret_reverse = relation->to == model && relation->related_name &&
-			       strcmp(relation->related_name, name) == 0;
-		if (*ret_reverse ||
-		    (relation->model == model && strcmp(relation->field, name) == 0))
-			return relation;
+static const struct relation *relation_of(const struct peal_model *model,
+					  const struct peal_field *field)
+{
+	struct relation *relation = keep(sizeof(*relation));
+
+	relation->through = peal_m2m_through(model, field->name);
+	relation->to = field->to;
+	relation->explicit_through = field->through != NULL;
+	relation->from_column = column_to(relation->through, model, 0);
+	relation->to_column = column_to(relation->through, field->to, field->to == model);
+	return relation;
+}
+
+const struct relation *relation_named(const struct peal_model *model, const char *name,
+				      const struct peal_model **ret_other)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(models); i++) {
+		for (size_t k = 0; k < models[i]->fields.count; k++) {
+			const struct peal_field *field = &models[i]->fields.items[k];
+			bool reverse = field->to == model && field->related_name &&
+				       strcmp(field->related_name, name) == 0;
+
+			if (field_is_column(field) ||
+			    (!reverse && (models[i] != model || strcmp(field->name, name) != 0)))
+				continue;
+			*ret_other = reverse ? models[i] : field->to;
+			return relation_of(models[i], field);
+		}
 	}
 	return NULL;
 }
@@ -482,36 +476,15 @@ static void run(const char *sql)
 		die("%s: %s", sql, error.message);
 }
 
-static void drop_table(const struct peal_model *model)
-{
-	char sql[128];
-
-	snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS %s", model->table);
-	run(sql);
-}
-
-/* The database may have served another scenario: tables that refer to others go first. */
+/* The database may have served another scenario. */
 static void drop_tables(void)
 {
-	drop_table(&membership_model);
-	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++)
-		drop_table(relations[i].through);
-	for (size_t i = PEAL_COUNTOF(models); i > 0; i--)
-		drop_table(models[i - 1]);
-}
+	bool cascade = strcmp(peal_db_vendor(peal_db_get(NULL)), "sqlite") != 0;
+	char sql[128];
 
-/* What a field cannot say yet: the pairs of a relation are unique. */
-static void add_unique_pairs(void)
-{
-	for (size_t i = 0; i < PEAL_COUNTOF(relations); i++) {
-		const struct relation *relation = &relations[i];
-		char sql[256];
-
-		if (relation->explicit_through)
-			continue;
-		snprintf(sql, sizeof(sql), "CREATE UNIQUE INDEX %s_pair ON %s (%s, %s)",
-			 relation->through->table, relation->through->table, relation->from_column,
-			 relation->to_column);
+	for (size_t i = peal_models_count(); i > 0; i--) {
+		snprintf(sql, sizeof(sql), "DROP TABLE IF EXISTS %s%s",
+			 peal_models_at(i - 1)->table, cascade ? " CASCADE" : "");
 		run(sql);
 	}
 }
@@ -525,5 +498,4 @@ void models_set_up(void)
 	drop_tables();
 	if (peal_models_create_tables(NULL, &error) != 0)
 		die("%s", error.message);
-	add_unique_pairs();
 }

@@ -24,12 +24,8 @@ PEAL_MODEL_DECLARE(user_model, struct user);
 
 /* A many-to-many relation, with the table between its two sides. */
 struct relation {
-	const struct peal_model *model; /* that declares the field */
-	const char *field;
-	const struct peal_model *to;
-	const char *related_name; /* the field of the other side; NULL: symmetrical, it has none */
-	const struct peal_model *through;
-	const char *from_column, *to_column;
+	const struct peal_model *through, *to;
+	const char *from_column, *to_column; /* of the side that declares it, and the other one */
 	bool explicit_through;
 };
 
@@ -52,8 +48,14 @@ const char *field_member(const struct peal_field *field);
 /* Whether traces show it: of a user not the password. */
 bool field_is_shown(const struct peal_field *field);
 
-/* The relation behind model.name, and from which side; NULL when there is none. */
+/* Whether it has a column: a many-to-many field has none. */
+bool field_is_column(const struct peal_field *field);
+
+/*
+ * The relation behind model.name, from the side that declares it; *ret_other is the model on the other side of name.
+ * NULL when there is none.
+ */
 const struct relation *relation_named(const struct peal_model *model, const char *name,
-				      bool *ret_reverse);
+				      const struct peal_model **ret_other);
 
 #endif

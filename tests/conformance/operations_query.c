@@ -72,8 +72,8 @@ static int through(struct step *step)
 {
 	const char *field;
 	struct peal_instance *instance = member_of(words_next(&step->words, "a relation"), &field);
-	bool reverse;
-	const struct relation *relation = relation_named(instance->model, field, &reverse);
+	const struct peal_model *other;
+	const struct relation *relation = relation_named(instance->model, field, &other);
 
 	words_end(&step->words);
 	if (!relation)

@@ -7,7 +7,6 @@
 #include "receivers.h"
 #include "scenario.h"
 
-PEAL_SIGNAL_DEFINE(m2m_changed);
 PEAL_SIGNAL_DEFINE_PUBLIC(user_logged_in);
 PEAL_SIGNAL_DEFINE_PUBLIC(user_logged_out);
 PEAL_SIGNAL_DEFINE_PUBLIC(user_login_failed);
@@ -50,7 +49,7 @@ HANDLERS(peal_pre_save, EVENT_PRE_SAVE, args->instance);
 HANDLERS(peal_post_save, EVENT_POST_SAVE, args->instance);
 HANDLERS(peal_pre_delete, EVENT_PRE_DELETE, args->instance);
 HANDLERS(peal_post_delete, EVENT_POST_DELETE, args->instance);
-HANDLERS(m2m_changed, EVENT_M2M_CHANGED, args->instance);
+HANDLERS(peal_m2m_changed, EVENT_M2M_CHANGED, args->instance);
 HANDLERS(user_logged_in, EVENT_LOGGED_IN, NULL);
 HANDLERS(user_logged_out, EVENT_LOGGED_OUT, NULL);
 HANDLERS(user_login_failed, EVENT_LOGIN_FAILED, NULL);
@@ -71,7 +70,7 @@ static const struct signal_entry built_in[] = {
 	ENTRY("post_save", peal_post_save, EVENT_POST_SAVE),
 	ENTRY("pre_delete", peal_pre_delete, EVENT_PRE_DELETE),
 	ENTRY("post_delete", peal_post_delete, EVENT_POST_DELETE),
-	ENTRY("m2m_changed", m2m_changed, EVENT_M2M_CHANGED),
+	ENTRY("m2m_changed", peal_m2m_changed, EVENT_M2M_CHANGED),
 	ENTRY("user_logged_in", user_logged_in, EVENT_LOGGED_IN),
 	ENTRY("user_logged_out", user_logged_out, EVENT_LOGGED_OUT),
 	ENTRY("user_login_failed", user_login_failed, EVENT_LOGIN_FAILED),

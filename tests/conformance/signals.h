@@ -24,18 +24,7 @@ struct custom_args {
 };
 PEAL_SIGNAL_TYPE(custom);
 
-/* Django's, as far as the runner stands in for what libraries of Peal do not have yet. */
-struct m2m_changed_args {
-	struct peal_instance *instance;
-	const char *action;
-	bool reverse;
-	const struct peal_model *model;
-	const struct peal_value *keys; /* NULL: none */
-	size_t key_count;
-	const char *database;
-};
-PEAL_SIGNAL_DECLARE(m2m_changed);
-
+/* Django's for users. */
 struct user_logged_in_args {
 	struct user *user;
 };

@@ -134,7 +134,7 @@ static void trace_fields(struct json *json, const struct peal_model *model,
 	for (size_t i = 0; i < model->fields.count; i++) {
 		const struct peal_field *field = &model->fields.items[i];
 
-		if (field == key || !field_is_shown(field))
+		if (field == key || !field_is_shown(field) || !field_is_column(field))
 			continue;
 		json_key(json, field->name);
 		trace_value(json, field, instance ? value_in(instance, field) : values[i]);
@@ -254,30 +254,17 @@ static void deletion(struct json *json, const struct peal_instance *instance, co
 	json_close(json, '}');
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	const struct peal_value *x = a, *y = b;
-
-	if (x->kind == PEAL_VALUE_TEXT && y->kind == PEAL_VALUE_TEXT)
-		return strcmp(x->as.text.data, y->as.text.data);
-	return (x->as.integer > y->as.integer) - (x->as.integer < y->as.integer);
-}
-
-static void m2m(struct json *json, const struct m2m_changed_args *args)
+static void m2m(struct json *json, const struct peal_m2m_changed_args *args)
 {
 	key_instance(json, "instance", args->instance);
-	key_text(json, "action", args->action);
+	key_text(json, "action", peal_m2m_action_name(args->action));
 	key_bool(json, "reverse", args->reverse);
 	key_text(json, "model", peal_model_label(args->model));
 	json_key(json, "pk_set");
-	if (args->keys) {
-		struct peal_value *sorted = keep((args->key_count + 1) * sizeof(*sorted));
-
-		memcpy(sorted, args->keys, args->key_count * sizeof(*sorted));
-		qsort(sorted, args->key_count, sizeof(*sorted), compare_keys);
+	if (args->pk_set) {
 		json_open(json, '[');
-		for (size_t i = 0; i < args->key_count; i++)
-			trace_value(json, model_key(args->model), sorted[i]);
+		for (size_t i = 0; i < args->pk_count; i++)
+			trace_value(json, model_key(args->model), args->pk_set[i]);
 		json_close(json, ']');
 	} else {
 		json_null(json);
@@ -319,7 +306,7 @@ static void arguments(struct json *json, const struct event *event)
 		const struct peal_post_save_args *post_save;
 		const struct peal_pre_delete_args *pre_delete;
 		const struct peal_post_delete_args *post_delete;
-		const struct m2m_changed_args *m2m;
+		const struct peal_m2m_changed_args *m2m;
 		const struct user_logged_in_args *logged_in;
 		const struct user_logged_out_args *logged_out;
 		const struct user_login_failed_args *login_failed;
