@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
+#include "alloc.h"
+
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ALIGNMENT _Alignof(max_align_t)
 #define ARENA_BLOCK_MIN ((size_t)4096)
 #define ARENA_BLOCK_MAX ((size_t)256 * 1024)
 
-static void *alloc_default(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void free_default(void *ctx, void *pointer, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(pointer);
-}
-
-struct peal__memory peal__db_memory = { alloc_default, free_default, NULL };
-
-/* In front of each allocation stands its size, for allocators that want it back. */
+/* In front of each allocation stands its size, which libpeal wants back. */
 union header {
 	size_t size;
 	max_align_t align;
@@ -36,7 +22,7 @@ static void *alloc_dirty(size_t size)
 
 	if (size > SIZE_MAX - sizeof(*header))
 		return NULL;
-	header = peal__db_memory.alloc(peal__db_memory.ctx, sizeof(*header) + size);
+	header = peal__alloc(sizeof(*header) + size);
 	if (!header)
 		return NULL;
 	header->size = sizeof(*header) + size;
@@ -57,7 +43,7 @@ void peal__db_free(void *pointer)
 	if (!header)
 		return;
 	header--;
-	peal__db_memory.free(peal__db_memory.ctx, header, header->size);
+	peal__free(header, header->size);
 }
 
 char *peal__db_text_copy_n(const char *text, size_t size)

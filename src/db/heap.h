@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory of the data layer: the one place to change when it comes from somewhere else, a growing text for building
- * SQL, and an arena for the rows of a query. A growing text remembers that it failed, so that a statement is built
+ * Memory of the data layer, which comes from libpeal's allocator: what remembers its own size, a growing text for
+ * building SQL, and an arena for the rows of a query. A growing text remembers that it failed, so that a statement is built
  * by a row of calls and checked once.
  */
 #ifndef PEAL_DB_HEAP_H
@@ -10,14 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-/* malloc and free at first. Tests put failing ones here, before anything is allocated. */
-struct peal__memory {
-	void *(*alloc)(void *ctx, size_t size);
-	void (*free)(void *ctx, void *pointer, size_t size);
-	void *ctx;
-};
-extern struct peal__memory peal__db_memory;
 
 void *peal__db_alloc(size_t size); /* size > 0; zeroed; NULL when there is none */
 void peal__db_free(void *pointer); /* NULL does nothing */

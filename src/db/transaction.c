@@ -13,6 +13,7 @@
 #include "connection.h"
 
 #include "heap.h"
+#include "log.h"
 
 #include <stdio.h>
 
@@ -71,15 +72,42 @@ static void hooks_drop(struct peal__connection *c, size_t mark)
 	}
 }
 
-static int hook_call(const struct peal__hook *hook, struct peal_error *error)
+/* Django logs "Error calling %s in on_commit() during transaction (%s)." */
+static void hook_log(const struct peal__connection *c, const struct peal_error *error)
+{
+	peal__log(PEAL_LOG_ERROR, "peal.db",
+		  "a callback of peal_on_commit() failed after the commit on \"%s\" (%s)",
+		  c->db->alias, error->message);
+}
+
+/* A callback that returned an error without a word about it. */
+static void hook_explain(const struct peal__connection *c, int code, struct peal_error *error)
+{
+	if (error && error->code == code && error->message[0])
+		return;
+	peal_error_set(error, code,
+		       "a callback of peal_on_commit() failed after the commit on \"%s\": %s",
+		       c->db->alias, peal_strerror(code));
+}
+
+static int hook_call(const struct peal__connection *c, const struct peal__hook *hook,
+		     struct peal_error *error)
 {
 	struct peal_error quiet = { 0 };
-	int r = hook->callback(hook->user, hook->robust ? &quiet : error);
+	struct peal_error *details = hook->robust ? &quiet : error;
+	int r;
 
+	if (details && details->code)
+		peal_error_clear(details);
+	r = hook->callback(hook->user, details);
 	hook_release(hook);
-	if (r < 0 && hook->robust)
-		return 0;
-	return r;
+	if (r >= 0)
+		return r;
+	hook_explain(c, r, details);
+	if (!hook->robust)
+		return r;
+	hook_log(c, details);
+	return 0;
 }
 
 /* The list is taken off first: a hook may open a block and register hooks of its own, which run at its commit. */
@@ -93,7 +121,7 @@ static int hooks_run(struct peal__connection *c, struct peal_error *error)
 	c->hook_count = c->hook_capacity = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (r == 0)
-			r = hook_call(&hooks[i], error);
+			r = hook_call(c, &hooks[i], error);
 		else
 			hook_release(&hooks[i]);
 	}
@@ -109,7 +137,7 @@ int peal_on_commit(const struct peal_commit_hook *wanted, struct peal_error *err
 	int r = peal__connection_get(wanted->database, &c, error);
 
 	if (r == 0 && !c->block_count)
-		return hook_call(&hook, error);
+		return hook_call(c, &hook, error);
 	if (r == 0 &&
 	    !peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
 		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What every test of the data layer begins with: its memory counted by the harness, and a database. */
+/* What every test of the data layer begins with: a database. */
 #ifndef PEAL_TEST_DB_FIXTURE_H
 #define PEAL_TEST_DB_FIXTURE_H
 
@@ -7,18 +7,11 @@
 
 #include <peal/db.h>
 
-#include "heap.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static inline void count_memory(void)
-{
-	peal__db_memory = (struct peal__memory){ .alloc = test_alloc, .free = test_free };
-}
 
 /* Whether the tests run on "sqlite-memory" (the default), "sqlite-file" or "postgresql". */
 static inline bool runs_on(const char *kind)
@@ -74,7 +67,6 @@ static inline struct peal_db *open_database(void)
 	struct peal_error error = { 0 };
 	struct peal_db *db = NULL;
 
-	count_memory();
 	if (peal_db_open(database_url(), &db, &error) != 0)
 		T_FAIL("%s", error.message);
 	return db;

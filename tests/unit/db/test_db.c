@@ -17,7 +17,6 @@ TEST(url_that_no_driver_knows)
 	struct peal_error error = { 0 };
 	struct peal_db *db;
 
-	count_memory();
 	T_CODE(peal_db_open("mysql://x", &db, &error), PEAL_EINVAL);
 	T_HAS(error.message, "mysql://x");
 	T_HAS(error.message, "sqlite:PATH");
@@ -32,7 +31,6 @@ TEST(file_that_cannot_be_opened)
 	struct peal_db *db;
 	char url[512];
 
-	count_memory();
 	T_CODE(peal_db_open("sqlite:/no/such/folder/x.db", &db, &error), PEAL_ECONNECTION);
 	T_HAS(error.message, "/no/such/folder/x.db");
 	snprintf(url, sizeof(url), "sqlite:%s", test_path(test_tmpdir(), "text.db"));
@@ -47,7 +45,6 @@ TEST(file_is_read_only)
 	struct peal_db *db;
 	char url[512];
 
-	count_memory();
 	snprintf(url, sizeof(url), "sqlite:%s", test_path(test_tmpdir(), "x.db"));
 	T_OK(peal_db_open(url, &db, &error));
 	exec("CREATE TABLE t (a integer)");
@@ -138,7 +135,6 @@ TEST(writers_take_turns)
 	struct peal_db *db;
 	char url[512];
 
-	count_memory();
 	snprintf(url, sizeof(url), "sqlite:%s", path);
 	T_OK(peal_db_open(url, &db, NULL));
 	exec("CREATE TABLE t (a integer)");
@@ -546,6 +542,41 @@ TEST(callback_that_fails)
 	peal_db_close(db);
 }
 
+static int fail_silently(void *unused, struct peal_error *error)
+{
+	(void)unused;
+	(void)error;
+	return PEAL_ELIMIT;
+}
+
+static char logged[1024];
+
+static void note_log(void *unused, enum peal_log_level level, const char *domain, const char *text)
+{
+	(void)unused;
+	T_INT(level, PEAL_LOG_ERROR);
+	T_STR(domain, "peal.db");
+	snprintf(logged, sizeof(logged), "%s", text);
+}
+
+/* The error of an earlier call is not taken for the callback's own. */
+TEST(callback_that_fails_without_a_word)
+{
+	struct peal_error error = { .code = PEAL_ELIMIT, .message = "of before" };
+	struct peal_db *db = open_table();
+
+	peal_set_log(note_log, NULL);
+	T_CODE(PEAL_ON_COMMIT(&error, fail_silently), PEAL_ELIMIT);
+	T_HAS(error.message, "peal_on_commit() failed after the commit on \"default\"");
+	T_STR(logged, "");
+	T_OK(PEAL_ON_COMMIT(&error, fail_silently, .robust = true));
+	T_HAS(logged, "peal_on_commit() failed after the commit on \"default\"");
+	T_HAS(logged, peal_strerror(PEAL_ELIMIT));
+	T_OK(PEAL_ON_COMMIT(&error, note_and_fail, .user = R, .robust = true));
+	T_HAS(logged, "this one fails");
+	peal_db_close(db);
+}
+
 TEST(close_inside_a_block)
 {
 	struct peal_db *db = open_table();
@@ -566,7 +597,6 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		struct peal_db *db = NULL;
 		int r;
 
-		count_memory();
 		r = peal_db_open(url, &db, &error);
 		if (r == 0)
 			r = peal_db_exec(NULL, "CREATE TABLE IF NOT EXISTS t (a integer)", NULL,

@@ -28,7 +28,6 @@ static struct peal_db *open_as(const char *url, const char *alias)
 	struct peal_error error = { 0 };
 	struct peal_db *db = NULL;
 
-	count_memory();
 	if (peal_db_open_with(url, &(struct peal_db_options){ .alias = alias }, &db, &error) != 0)
 		T_FAIL("%s", error.message);
 	return db;
@@ -76,7 +75,6 @@ TEST(urls_that_are_wrong)
 	};
 	struct peal_db *db;
 
-	count_memory();
 	for (size_t i = 0; i < PEAL_COUNTOF(cases); i++) {
 		struct peal_error error = { 0 };
 
@@ -95,7 +93,6 @@ TEST(database_or_user_that_is_not_there)
 	struct peal_db *db;
 	char url[400];
 
-	count_memory();
 	snprintf(url, sizeof(url), "postgresql://peal@/no_school?%s", folder);
 	T_CODE(peal_db_open(url, &db, &error), PEAL_ECONNECTION);
 	T_STR(error.sqlstate, "3D000");
@@ -113,7 +110,6 @@ TEST(settings_of_a_connection)
 	struct peal_db *db = NULL;
 	struct peal_error error = { 0 };
 
-	count_memory();
 	T_OK(peal_db_open_with(database_url(),
 			       &(struct peal_db_options){ .busy_timeout_ms = 1234,
 							  .statement_timeout_ms = 4321,
@@ -437,7 +433,6 @@ TEST(time_outs)
 	int64_t start;
 	int r, inner = 0;
 
-	count_memory();
 	T_OK(peal_db_open_with(
 		database_url(),
 		&(struct peal_db_options){ .busy_timeout_ms = 50, .statement_timeout_ms = 200 },
@@ -853,7 +848,6 @@ TEST_TIMEOUT(wire_is_cut_everywhere, 120)
 	char url[900];
 	pid_t pid;
 
-	count_memory();
 	snprintf(wire->folder, sizeof(wire->folder), "%.*s", (int)strcspn(begin, "&"), begin);
 	snprintf(url, sizeof(url), "postgresql://peal@/postgres?host=%s%s", folder,
 		 strstr(database_url(), "&options="));
@@ -948,7 +942,6 @@ TEST_TIMEOUT(server_is_restarted, 120)
 	int r;
 
 	server_start(&server);
-	count_memory();
 	T_OK(peal_db_open(server.url, &db, &error));
 	exec("CREATE TABLE t (a integer)");
 	pid = number_of("SELECT pg_backend_pid()");

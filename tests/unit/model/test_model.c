@@ -48,7 +48,6 @@ TEST(tables_that_are_wrong)
 	struct peal_error error = { 0 };
 	struct broken broken;
 
-	count_memory();
 	for (size_t i = 0; i < PEAL_COUNTOF(cases); i++) {
 		T_CODE(PEAL_MODELS_REGISTER(&error, &person_model, cases[i].model), PEAL_EINVAL);
 		T_HAS(error.message, cases[i].message);
@@ -75,7 +74,6 @@ TEST(registering_names_the_sender)
 	struct peal_error error = { 0 };
 	int prepared = 0;
 
-	count_memory();
 	T_OK(PEAL_CONNECT(peal_class_prepared, count_prepared, .sender = &person_model,
 			  .user = &prepared));
 	T_OK(PEAL_MODELS_REGISTER(&error, &person_model, &profile_model));
@@ -605,7 +603,6 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		struct peal_db *db = NULL;
 		int r;
 
-		count_memory();
 		r = peal_db_open(url, &db, &error);
 		if (r == 0)
 			r = PEAL_MODELS_REGISTER(&error, &person_model, &profile_model);
