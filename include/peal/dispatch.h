@@ -51,8 +51,8 @@
  *              nothing. A thread's first send registers the thread (see peal_thread_prepare()).
  *   errno      A send leaves errno as it was.
  *   fork       May be called at any time, in a receiver too. The child has the same connections.
- *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception; longjmp
- *              out of a receiver is not allowed. Signal handlers (sigaction) must not call Peal.
+ *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception, but for
+ *              the latter not in an asend; longjmp out of a receiver is not allowed. Signal handlers (sigaction) must not call Peal.
  */
 #ifndef PEAL_DISPATCH_H
 #define PEAL_DISPATCH_H
@@ -254,10 +254,11 @@ PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal,
 PEAL_API bool peal_is_connected(struct peal_handle handle);
 
 /*
- * End all connections whose signal, receiver or release function lies in the same loaded object
- * (program or plug-in) as address, wait for them, and forget the signals there: to be called before
- * dlclose(). Returns 0, or PEAL_EDEADLK inside a receiver; ret_count (may be NULL) is how many
- * there were.
+ * End all connections that have anything in the same loaded object (program or plug-in) as address:
+ * signal, receiver, release function, the place of the connect, scope or executor. Wait for them,
+ * and forget the signals there: to be called before dlclose(). Returns 0; PEAL_EDEADLK, changing
+ * nothing, inside a receiver; PEAL_EINVAL when the address is in no loaded object. ret_count (may
+ * be NULL) is how many there were.
  */
 PEAL_API PEAL_MUST_CHECK int peal_disconnect_module(const void *address, size_t *ret_count);
 
@@ -291,6 +292,7 @@ PEAL_API size_t peal_sender_forget(const void *sender);
 /* One receiver's answer. All borrowed from the results. */
 struct peal_result {
 	struct peal_handle handle;
+	void *user;                 /* of the connection */
 	const char *receiver;       /* its name */
 	int code;                   /* what it returned */
 	const char *message;        /* the details of its error; "" when there are none */

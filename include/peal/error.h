@@ -51,6 +51,12 @@ PEAL_BEGIN_DECLS
 	X(PEAL_CONFLICT, 7, "changed by somebody else meanwhile")                           \
 	X(PEAL_DONE, 8, "nothing more to come")
 
+/*
+ * Codes of an application: those from here down, PEAL_EUSER - 1 and so on, are never Peal's. A
+ * receiver may return them; they reach the sender as they are.
+ */
+#define PEAL_EUSER (-1000)
+
 enum peal_code {
 #define PEAL__X(name_, value_, text_) name_ = (value_),
 	PEAL_ERROR_CODES(PEAL__X)

@@ -108,8 +108,8 @@ static int collect(struct operation *operation, enum peal_send_mode mode,
 
 			(void)peal__results_keep(results, task->response,
 						 &copy); /* no memory: no response */
-			peal__results_add(results, task->handle, task->site, task->code,
-					  task->message, copy);
+			peal__results_add(results, task->handle, task->public.user, task->site,
+					  task->code, task->message, copy);
 		}
 		if (!task->code)
 			continue;

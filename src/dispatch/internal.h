@@ -334,8 +334,7 @@ int peal__skip(struct peal_call *call, const void *args);
 struct release {
 	void (*function)(void *user);
 	void *user;
-	void (*scope_function)(void *user);
-	void *scope_user;
+	struct peal_scope *scope; /* whose connection it was, or NULL */
 };
 /* disconnect.c: with the lock held */
 void peal__end(conn_t *conn);
@@ -366,8 +365,8 @@ struct collector {
 };
 void peal__results_reset(struct peal_results *results);
 int peal__results_reserve(struct peal_results *results, size_t count); /* 0 or PEAL_ENOMEM */
-void peal__results_add(struct peal_results *results, struct peal_handle handle, const char *site,
-		       int code, const char *message,
+void peal__results_add(struct peal_results *results, struct peal_handle handle, void *user,
+		       const char *site, int code, const char *message,
 		       struct peal_value response); /* never fails after a reserve */
 int peal__results_keep(struct peal_results *results, struct peal_value value,
 		       struct peal_value *ret_copy);

@@ -97,8 +97,8 @@ int peal__results_reserve(struct peal_results *results, size_t count)
 	return PEAL_OK;
 }
 
-void peal__results_add(struct peal_results *results, struct peal_handle handle, const char *site,
-		       int code, const char *message, struct peal_value response)
+void peal__results_add(struct peal_results *results, struct peal_handle handle, void *user,
+		       const char *site, int code, const char *message, struct peal_value response)
 {
 	const char *name;
 	size_t size = peal__site_receiver(site, &name);
@@ -107,6 +107,7 @@ void peal__results_add(struct peal_results *results, struct peal_handle handle, 
 
 	results->items[results->count++] = (struct peal_result){
 		.handle = handle,
+		.user = user,
 		.receiver = receiver ? receiver : "?",
 		.code = code,
 		.message = text ? text : peal_strerror(code),

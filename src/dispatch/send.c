@@ -18,6 +18,7 @@
 #include "log.h"
 #include "alloc.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -389,7 +390,7 @@ static int call_fully(struct sending *send, conn_t *conn, peal_function *functio
 	if (code && detailed)
 		report(send, site, code, &detail);
 	if (send->results)
-		peal__results_add(send->results, peal__conn_handle(conn), site, code,
+		peal__results_add(send->results, peal__conn_handle(conn), conn->user, site, code,
 				  code ? detail.message : "", collector.response);
 	return send->mode == PEAL_SEND_ALL ? PEAL_OK : code;
 }
@@ -680,6 +681,8 @@ int peal_asend(struct peal_signal *signal, const void *sender, const void *args,
 				.args = args,
 				.args_size = args_size,
 				.mode = mode };
+	int saved_errno = errno;
+	int cancel_state;
 	int code;
 
 	if (!peal_signal_is_heard(signal)) {
@@ -693,11 +696,16 @@ int peal_asend(struct peal_signal *signal, const void *sender, const void *args,
 	if (!send.operation)
 		return PEAL_ENOMEM;
 	send.results = peal__operation_results(send.operation);
+	/* Leaving a receiver by the back door would leave the operation without its end. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	code = send_in_frame(&send);
-	if (!send.begun) {
+	if (send.begun) {
+		peal__operation_finish(send.operation, code, mode, done, user);
+		code = PEAL_OK;
+	} else {
 		peal__operation_free(send.operation);
-		return code;
 	}
-	peal__operation_finish(send.operation, code, mode, done, user);
-	return PEAL_OK;
+	pthread_setcancelstate(cancel_state, &cancel_state);
+	errno = saved_errno;
+	return code;
 }
