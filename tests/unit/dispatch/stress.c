@@ -18,6 +18,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -807,6 +808,7 @@ TEST_TIMEOUT(four_threads_without_membarrier, 200)
  */
 static atomic_uint duel_round;
 static atomic_uint duel_answer;
+static atomic_bool duel_goes_on;
 
 static void spin(unsigned turns)
 {
@@ -821,19 +823,28 @@ static int duel_hear(struct peal_call *call, const struct note_args *args)
 	return 0;
 }
 
-static void *duel_send(void *rounds)
+static void await(const atomic_uint *number, unsigned wanted)
+{
+	for (unsigned turns = 0; atomic_load(number) != wanted; turns++)
+		if (turns > 10000) /* there is one processor for both */
+			sched_yield();
+}
+
+static void *duel_send(void *unused)
 {
 	struct note_args args = { .magic = ALIVE };
 
-	for (unsigned i = 1; i <= *(unsigned *)rounds; i++) {
-		while (atomic_load(&duel_round) != i)
-			;
+	(void)unused;
+	for (unsigned i = 1;; i++) {
+		await(&duel_round, i);
+		if (!atomic_load(&duel_goes_on))
+			return NULL;
 		T_OK(peal_send(&signals[0], NULL, &args, sizeof(args)));
 		atomic_store(&duel_answer, i);
 	}
-	return NULL;
 }
 
+/* So many rounds, or as many as there are in three seconds. */
 static void duel(unsigned rounds)
 {
 	unsigned turns;
@@ -846,19 +857,24 @@ static void duel(unsigned rounds)
 		.ret_handle = &handle,
 	};
 	struct test_random random = test_random_init(0);
+	int64_t end = test_clock_ns() + 3000000000;
 	pthread_t thread;
+	unsigned i;
 
-	T_INT(pthread_create(&thread, NULL, duel_send, &rounds), 0);
-	for (unsigned i = 1; i <= rounds; i++) {
+	atomic_store(&duel_goes_on, true);
+	T_INT(pthread_create(&thread, NULL, duel_send, NULL), 0);
+	for (i = 1; i <= rounds && test_clock_ns() < end; i++) {
 		turns = (unsigned)test_random_below(&random, 512);
 		T_OK(peal_connect(&signals[0], &connection));
 		atomic_store(&duel_round, i);
 		spin((unsigned)test_random_below(&random, 256));
 		T_OK(peal_disconnect(handle));
-		while (atomic_load(&duel_answer) != i)
-			;
+		await(&duel_answer, i);
 	}
+	atomic_store(&duel_goes_on, false);
+	atomic_store(&duel_round, i);
 	T_INT(pthread_join(thread, NULL), 0);
+	printf("%u rounds\n", i - 1);
 }
 
 TEST(duel)
