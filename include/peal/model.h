@@ -43,7 +43,7 @@
  *            it into the instance. Nothing is leaked or freed twice either way. What a query has loaded lives as long
  *            as its rows. Text is UTF-8 and ends at its NUL.
  * Null       A null text is NULL, null bytes have .data NULL. A key (PEAL_ID, a relation) or a date-time that is 0 is
- *            null. For another member, or where 0 is a value, name a bool: .has = PEAL_HAS(struct person, has_age);
+ *            null, so is a uuid or a date whose bytes are all 0. For another member, or where 0 is a value, name a bool: .has = PEAL_HAS(struct person, has_age);
  *            the column is null while has_age is false.
  * Instances  Start with peal_init() (or _create(), _get(), a query), end with peal_fini(), which may be called on a
  *            zeroed or ended one. Do not copy the struct: two would own the same text.
@@ -104,6 +104,12 @@ enum peal_field_kind {
 	PEAL_FIELD_DATETIME = 13, /* microseconds since 1970-01-01T00:00:00Z */
 	PEAL_FIELD_FOREIGN_KEY = 14,
 	PEAL_FIELD_ONE_TO_ONE = 15,
+	PEAL_FIELD_UUID = 20,
+	PEAL_FIELD_DECIMAL = 21,
+	PEAL_FIELD_DATE = 22,
+	PEAL_FIELD_TIME_OF_DAY = 23, /* (Django: TimeField) */
+	PEAL_FIELD_DURATION = 24,
+	PEAL_FIELD_JSON = 25,
 	PEAL_FIELD_MANY_TO_MANY = 64, /* no column: a table of its own */
 };
 
@@ -132,6 +138,8 @@ struct PEAL_NAMED_ONLY peal_field {
 	/* ---- */
 	uint32_t has; /* PEAL_HAS(struct, member): false is null */
 	uint32_t max_length;
+	uint16_t max_digits;     /* decimal: digits in all, 1 to 18 */
+	uint16_t decimal_places; /* decimal: those behind the point */
 	bool null;  /* the column may be null */
 	bool blank; /* validation: may be empty */
 	bool primary_key;
@@ -165,6 +173,17 @@ struct PEAL_NAMED_ONLY peal_field {
  * PEAL_SLUG, PEAL_EMAIL, PEAL_URL, PEAL_FILE, PEAL_IMAGE   const char *; 50, 254, 200, 100 and 100 characters at most
  * PEAL_BLOB(struct upload, content)                        struct peal_bytes
  * PEAL_DATETIME(struct article, updated_at)                int64_t, microseconds in UTC
+ * PEAL_DATE(struct person, born)                           struct peal_date
+ * PEAL_TIME_OF_DAY(struct lesson, begins)                  int64_t, microseconds since midnight
+ * PEAL_DURATION(struct lesson, length)                     int64_t, microseconds
+ * PEAL_UUID(struct token, id, .primary_key = true, .initial_fn = peal_initial_uuid)       struct peal_uuid
+ * PEAL_DECIMAL(struct item, price, .max_digits = 10, .decimal_places = 2)                 struct peal_decimal
+ * PEAL_JSON(struct event, payload)                         const char *, a document of RFC 8259
+ *
+ * A decimal is stored with decimal_places; one that has more, or too many digits, is refused (PEAL_ETYPE), never
+ * rounded. SQLite keeps 15 digits exactly (all 18 when there are no decimal places) and refuses others in the same
+ * way; what it has calculated itself is read with 15 digits. A JSON text that is none is refused when
+ * it is saved (PEAL_ETYPE); PostgreSQL keeps what it says (jsonb), not its blanks and the order of its members.
  *
  * Each takes options after the member.
  */
@@ -188,6 +207,16 @@ struct PEAL_NAMED_ONLY peal_field {
 #define PEAL_BLOB(struct_, ...) PEAL__FIELD(PEAL_FIELD_BLOB, PEAL__BLOB, struct_, __VA_ARGS__)
 #define PEAL_DATETIME(struct_, ...) \
 	PEAL__FIELD(PEAL_FIELD_DATETIME, PEAL__DATETIME, struct_, __VA_ARGS__)
+#define PEAL_DATE(struct_, ...) PEAL__FIELD(PEAL_FIELD_DATE, PEAL__DATE, struct_, __VA_ARGS__)
+#define PEAL_TIME_OF_DAY(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_TIME_OF_DAY, PEAL__DATETIME, struct_, __VA_ARGS__)
+#define PEAL_DURATION(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_DURATION, PEAL__DATETIME, struct_, __VA_ARGS__)
+#define PEAL_UUID(struct_, ...) PEAL__FIELD(PEAL_FIELD_UUID, PEAL__UUID, struct_, __VA_ARGS__)
+#define PEAL_DECIMAL(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_DECIMAL, PEAL__DECIMAL, struct_, __VA_ARGS__)
+#define PEAL_JSON(struct_, ...) \
+	PEAL__FIELD(PEAL_FIELD_JSON, PEAL__TEXT_MEMBER, struct_, __VA_ARGS__)
 
 /*
  * PEAL_FOREIGN_KEY(struct article, author, user_model, PEAL_CASCADE[, .related_name = "articles", ...])
@@ -195,7 +224,7 @@ struct PEAL_NAMED_ONLY peal_field {
  *
  * A relation has two members: the key, which is the column, and a pointer to the related row:
  *
- *	int64_t author_id;        as the other model's key: an integer type, or const char *
+ *	int64_t author_id;        as the other model's key: an integer type, const char * or struct peal_uuid
  *	struct user *author;      a row that you attached, borrowed; or NULL. Never loaded behind your back.
  *
  * At a save an attached row must have a key, and gives it to a key member that is still null.
@@ -244,6 +273,25 @@ struct PEAL_NAMED_ONLY peal_field {
 	{                                                                                   \
 		.kind = PEAL_VALUE_TEXT, .as = {.text = { "" value_, sizeof(value_) - 1 } } \
 	}
+
+#define PEAL_INITIAL_BYTES(value_)                                                           \
+	{                                                                                    \
+		.kind = PEAL_VALUE_BYTES, .as = {.text = { "" value_, sizeof(value_) - 1 } } \
+	}
+/* PEAL_INITIAL_DECIMAL(1250, 2) is 12.50. */
+#define PEAL_INITIAL_DECIMAL(coefficient_, scale_)                                                 \
+	{                                                                                          \
+		.kind = PEAL_VALUE_DECIMAL, .as = {.decimal = { (coefficient_), (scale_) } } \
+	}
+#define PEAL_INITIAL_DATE(year_, month_, day_)                                                \
+	{                                                                                     \
+		.kind = PEAL_VALUE_DATE, .as = {.date = { (year_), (month_), (day_) } } \
+	}
+
+/* For .initial_fn: a new random uuid (Django: default=uuid.uuid4); today's date in UTC; the time now. */
+PEAL_API struct peal_value peal_initial_uuid(void);
+PEAL_API struct peal_value peal_initial_today(void);
+PEAL_API struct peal_value peal_initial_now(void);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Models
@@ -420,6 +468,9 @@ struct peal_named_list {
 		float: peal_value_real, double: peal_value_real,                                                   \
 		char *: peal_value_text, const char *: peal_value_text,                                            \
 		struct peal_bytes: peal__value_bytes,                                                              \
+		struct peal_uuid: peal_value_uuid,                                                                 \
+		struct peal_decimal: peal_value_decimal,                                                           \
+		struct peal_date: peal_value_date,                                                                 \
 		struct peal_instance *: peal__value_instance,                                                      \
 		struct peal_value: peal__value_same)(x_)
 
@@ -606,6 +657,9 @@ enum peal__storage {
 	PEAL__S_DOUBLE,
 	PEAL__S_TEXT,
 	PEAL__S_BYTES,
+	PEAL__S_UUID,
+	PEAL__S_DECIMAL,
+	PEAL__S_DATE,
 };
 
 #define PEAL__KEY(x_) _Generic((x_), int32_t : PEAL__S_I32, int64_t : PEAL__S_I64)
@@ -624,10 +678,14 @@ enum peal__storage {
 #define PEAL__TEXT_MEMBER(x_) _Generic((x_), const char * : PEAL__S_TEXT)
 #define PEAL__BLOB(x_) _Generic((x_), struct peal_bytes : PEAL__S_BYTES)
 #define PEAL__DATETIME(x_) _Generic((x_), int64_t : PEAL__S_I64)
+#define PEAL__UUID(x_) _Generic((x_), struct peal_uuid : PEAL__S_UUID)
+#define PEAL__DECIMAL(x_) _Generic((x_), struct peal_decimal : PEAL__S_DECIMAL)
+#define PEAL__DATE(x_) _Generic((x_), struct peal_date : PEAL__S_DATE)
 #define PEAL__REFERENCE(x_) \
 	_Generic((x_),                                                                                             \
 		int16_t: PEAL__S_I16, uint16_t: PEAL__S_U16, int32_t: PEAL__S_I32, uint32_t: PEAL__S_U32,          \
-		int64_t: PEAL__S_I64, uint64_t: PEAL__S_U64, const char *: PEAL__S_TEXT)
+		int64_t: PEAL__S_I64, uint64_t: PEAL__S_U64, const char *: PEAL__S_TEXT,                           \
+		struct peal_uuid: PEAL__S_UUID)
 
 /* Strict C11 wants an argument for every "...": the member is the first of them, and .reserved ends the options. */
 #define PEAL__FIRST(first_, ...) first_
@@ -662,11 +720,13 @@ enum peal__storage {
 /* Classes of types, one bit each; a member's and its value's must have one in common. */
 #define PEAL__CLASS_OF_VALUE(x_)                                                                   \
 	_Generic((x_), char * : 1, const char * : 1, float : 4, double : 4, struct peal_bytes : 8, \
-		 struct peal_instance * : 16, struct peal_value : 31, default : 2)
+		 struct peal_instance * : 16, struct peal_uuid : 32, struct peal_decimal : 64,              \
+		 struct peal_date : 128, struct peal_value : 255, default : 2)
 #define PEAL__CLASS_OF_MEMBER(x_)                                                                \
 	_Generic((x_), const char * : 1, float : 6, double : 6, struct peal_bytes : 8, bool : 2, \
 		 int8_t : 2, uint8_t : 2, int16_t : 2, uint16_t : 2, int32_t : 2, uint32_t : 2,  \
-		 int64_t : 2, uint64_t : 2, default : 16)
+		 int64_t : 2, uint64_t : 2, struct peal_uuid : 32, struct peal_decimal : 66,     \
+		 struct peal_date : 128, default : 16)
 #define PEAL__VALUE_FOR(member_, value_)                                                     \
 	PEAL__VALUE_CHECKED(value_, sizeof(struct {                                          \
 				    _Static_assert(                                          \

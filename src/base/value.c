@@ -63,9 +63,12 @@ struct peal_value peal_value_decimal(struct peal_decimal decimal)
 
 struct peal_value peal_value_date(struct peal_date date)
 {
+	struct peal_value value = { .kind = PEAL_VALUE_DATE, .as.integer = 0 };
+
 	if (!date.year && !date.month && !date.day)
 		return peal_value_null();
-	return (struct peal_value){ .kind = PEAL_VALUE_DATE, .as.date = date };
+	value.as.date = date;
+	return value;
 }
 
 struct peal_value peal_value_time_of_day(int64_t microseconds)

@@ -64,7 +64,7 @@ int peal__pg_resolve(struct peal__connection *connection, const char *xid);
 
 /* ---- Values: postgresql_types.c -------------------------------------------------------------------------------- */
 
-#define PEAL__PG_ROOM 40 /* for a number or a time as text, or in binary */
+#define PEAL__PG_ROOM PEAL_VALUE_TEXT_MAX /* for a number or a time as text, or in binary */
 
 /* One parameter as libpq wants it. */
 struct peal__pg_param {

@@ -35,8 +35,11 @@ enum {
 	UNKNOWN = 705,
 	BPCHAR = 1042,
 	VARCHAR = 1043,
+	DATE = 1082,
+	TIME = 1083,
 	TIMESTAMP = 1114,
 	TIMESTAMPTZ = 1184,
+	INTERVAL = 1186,
 	NUMERIC = 1700,
 	VOID = 2278,
 	UUID = 2950,
@@ -44,13 +47,16 @@ enum {
 };
 
 #define EPOCH INT64_C(946684800000000) /* the server counts from 2000-01-01 */
+#define EPOCH_DAY 10957
+#define DAY INT64_C(86400000000)
 
 bool peal__pg_type_is_known(Oid type)
 {
 	static const Oid known[] = { BOOL,    BYTEA,     CHAR,        NAME,  INT8,   INT2,
 				     INT4,    TEXT,      OID,         JSON,  XML,    FLOAT4,
 				     FLOAT8,  UNKNOWN,   UUID,        JSONB, BPCHAR, VARCHAR,
-				     NUMERIC, TIMESTAMP, TIMESTAMPTZ, VOID };
+				     NUMERIC, TIMESTAMP, TIMESTAMPTZ, VOID,  DATE,   TIME,
+				     INTERVAL };
 
 	for (size_t i = 0; i < PEAL_COUNTOF(known); i++)
 		if (known[i] == type)
@@ -222,6 +228,20 @@ static int encode_time(struct peal__pg_param *param, size_t number, Oid type, in
 	return as_text(param);
 }
 
+/* An interval is written so that no setting of the server gives its sign another meaning. */
+static int encode_form(struct peal__pg_param *param, size_t number, Oid type,
+		       const struct peal_value *value, struct peal_error *error)
+{
+	if (value->kind != PEAL_VALUE_DURATION)
+		peal_value_format(*value, param->room, sizeof(param->room));
+	else if (type == INT8)
+		return encode_int(param, number, type, value->as.integer, error);
+	else
+		snprintf(param->room, sizeof(param->room), "%" PRId64 " microseconds",
+			 value->as.integer);
+	return as_text(param);
+}
+
 static int encode_text(struct peal__pg_param *param, size_t number, Oid type,
 		       const struct peal_value *value, struct peal_error *error)
 {
@@ -272,6 +292,12 @@ int peal__pg_encode(struct peal__pg_param *param, size_t number, Oid type,
 		return encode_bytes(param, number, type, value, error);
 	case PEAL_VALUE_TIME:
 		return encode_time(param, number, type, value->as.integer, error);
+	case PEAL_VALUE_UUID:
+	case PEAL_VALUE_DECIMAL:
+	case PEAL_VALUE_DATE:
+	case PEAL_VALUE_TIME_OF_DAY:
+	case PEAL_VALUE_DURATION:
+		return encode_form(param, number, type, value, error);
 	default:
 		return peal_error_set(error, PEAL_ETYPE,
 				      "parameter $%zu is not a value that a database knows",
@@ -390,6 +416,24 @@ static int decode_time(const char *data, struct peal_value *value)
 	return endless || time <= INT64_MAX - EPOCH ? 0 : -1;
 }
 
+static int decode_date(const char *data, struct peal_value *value)
+{
+	*value = peal_value_date(peal_date_from_days(get_signed(data, 4) + EPOCH_DAY));
+	return value->kind == PEAL_VALUE_DATE ? 0 : -1;
+}
+
+/* Microseconds, days, and months, which are no exact time: 30 days, as the server has it when it must. */
+static int decode_interval(const char *data, struct peal_value *value)
+{
+	int64_t days = get_signed(data + 8, 4) + 30 * get_signed(data + 12, 4), total;
+
+	if (__builtin_mul_overflow(days, DAY, &total) ||
+	    __builtin_add_overflow(total, get_signed(data, 8), &total))
+		return -1;
+	*value = peal_value_duration(total);
+	return 0;
+}
+
 /* 0, PEAL_ENOMEM, or -1 when the data are not what the type says. */
 static int decode_binary(Oid type, const char *data, int size, struct peal__arena *arena,
 			 struct peal_value *value)
@@ -398,7 +442,8 @@ static int decode_binary(Oid type, const char *data, int size, struct peal__aren
 		Oid type;
 		int size;
 	} sizes[] = { { BOOL, 1 },   { INT2, 2 },   { INT4, 4 },      { INT8, 8 },       { OID, 4 },
-		      { FLOAT4, 4 }, { FLOAT8, 8 }, { TIMESTAMP, 8 }, { TIMESTAMPTZ, 8 } };
+		      { FLOAT4, 4 }, { FLOAT8, 8 }, { TIMESTAMP, 8 }, { TIMESTAMPTZ, 8 },
+		      { DATE, 4 },   { TIME, 8 },   { INTERVAL, 16 } };
 
 	for (size_t i = 0; i < PEAL_COUNTOF(sizes); i++)
 		if (sizes[i].type == type && sizes[i].size != size)
@@ -421,6 +466,13 @@ static int decode_binary(Oid type, const char *data, int size, struct peal__aren
 	case TIMESTAMP:
 	case TIMESTAMPTZ:
 		return decode_time(data, value);
+	case DATE:
+		return decode_date(data, value);
+	case TIME:
+		*value = peal_value_time_of_day(get_signed(data, 8));
+		return 0;
+	case INTERVAL:
+		return decode_interval(data, value);
 	case NUMERIC:
 		return decode_numeric(data, size, arena, value);
 	case UUID:
@@ -533,6 +585,12 @@ static int convert(uint32_t kind, struct peal_value *value)
 					    &value->as.integer)
 			       ? 0
 			       : -1;
+	} else if (kind >= PEAL_VALUE_UUID && from.kind == PEAL_VALUE_TEXT) {
+		return peal_value_parse(kind, from.as.text.data, from.as.text.size, value);
+	} else if (kind == PEAL_VALUE_DECIMAL && from.kind == PEAL_VALUE_INT) {
+		*value = peal_value_decimal((struct peal_decimal){ from.as.integer, 0 });
+	} else if (kind == PEAL_VALUE_DURATION && from.kind == PEAL_VALUE_INT) {
+		*value = peal_value_duration(from.as.integer);
 	}
 	return 0;
 }

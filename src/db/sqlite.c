@@ -2,8 +2,9 @@
 /*
  * The SQLite driver.
  *
- * Date-times are kept as text, "2026-03-01 09:30:00.000000" in UTC, and booleans as 0 and 1: as Django keeps them, so
- * that both may use a file. A database in memory is the "memdb" of SQLite, which connections of one process share.
+ * Date-times are kept as text, "2026-03-01 09:30:00.000000" in UTC, so are dates and times of day; booleans as 0 and 1,
+ * uuids as 32 hexadecimal digits, durations as microseconds, decimals as numbers: as Django keeps them, so that both
+ * may use a file. A decimal of more than 15 digits, which SQLite would round, is refused. A database in memory is the "memdb" of SQLite, which connections of one process share.
  */
 #include "driver.h"
 
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What each result code of SQLite means here. Extended codes first: the first match is taken. */
@@ -212,6 +214,30 @@ static int bind_time(sqlite3_stmt *handle, int at, int64_t microseconds)
 	return sqlite3_bind_text(handle, at, text, (int)size, SQLITE_TRANSIENT);
 }
 
+/* Whether SQLite gives back what it is given: whole numbers, and others of 15 digits. */
+static bool is_exact(struct peal_decimal decimal)
+{
+	while (decimal.scale > 0 && decimal.coefficient % 10 == 0) {
+		decimal.coefficient /= 10;
+		decimal.scale--;
+	}
+	return decimal.scale == 0 || (decimal.coefficient < INT64_C(1000000000000000) &&
+				      decimal.coefficient > INT64_C(-1000000000000000));
+}
+
+/* Kinds that are kept as text, or as the number that it is. */
+static int bind_form(sqlite3_stmt *handle, int at, const struct peal_value *value)
+{
+	char text[PEAL_VALUE_TEXT_MAX];
+	size_t size = 0;
+
+	peal_value_format(*value, text, sizeof(text));
+	for (const char *from = text; *from; from++)
+		if (value->kind != PEAL_VALUE_UUID || *from != '-')
+			text[size++] = *from;
+	return sqlite3_bind_text(handle, at, text, (int)size, SQLITE_TRANSIENT);
+}
+
 static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
 		struct peal_error *error)
 {
@@ -227,6 +253,7 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 		code = sqlite3_bind_int(handle, at, value->as.boolean);
 		break;
 	case PEAL_VALUE_INT:
+	case PEAL_VALUE_DURATION:
 		code = sqlite3_bind_int64(handle, at, value->as.integer);
 		break;
 	case PEAL_VALUE_REAL:
@@ -244,6 +271,19 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 		break;
 	case PEAL_VALUE_TIME:
 		code = bind_time(handle, at, value->as.integer);
+		break;
+	case PEAL_VALUE_DECIMAL:
+		if (!is_exact(value->as.decimal))
+			return peal_error_set(error, PEAL_ETYPE,
+					      "parameter $%d: SQLite keeps 15 digits of a decimal "
+					      "number, and would round this one",
+					      at);
+		code = bind_form(handle, at, value);
+		break;
+	case PEAL_VALUE_UUID:
+	case PEAL_VALUE_DATE:
+	case PEAL_VALUE_TIME_OF_DAY:
+		code = bind_form(handle, at, value);
 		break;
 	default:
 		return peal_error_set(error, PEAL_ETYPE,
@@ -282,6 +322,38 @@ static struct peal_value column(sqlite3_stmt *handle, int i)
 	return value;
 }
 
+/* 15 digits, which are what was written, whatever the locale puts between the first and the others. */
+static bool decimal_of(double real, struct peal_value *ret)
+{
+	char text[40], digits[40];
+	size_t size = 0;
+	int exponent = 0;
+
+	snprintf(text, sizeof(text), "%.14e", real);
+	for (const char *at = text; *at && *at != 'e'; at++)
+		if ((*at >= '0' && *at <= '9') || *at == '-')
+			digits[size++] = *at;
+	if (!strchr(text, 'e'))
+		return false;
+	exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10) - 14;
+	size += (size_t)snprintf(digits + size, sizeof(digits) - size, "e%d", exponent);
+	return peal_value_parse(PEAL_VALUE_DECIMAL, digits, size, ret) == 0;
+}
+
+/* Kinds that are kept in a form of their own; false: it is none. */
+static bool read_form(uint32_t kind, struct peal_value *value)
+{
+	if (kind == PEAL_VALUE_DURATION && value->kind == PEAL_VALUE_INT)
+		*value = peal_value_duration(value->as.integer);
+	else if (kind == PEAL_VALUE_DECIMAL && value->kind == PEAL_VALUE_INT)
+		*value = peal_value_decimal((struct peal_decimal){ value->as.integer, 0 });
+	else if (kind == PEAL_VALUE_DECIMAL && value->kind == PEAL_VALUE_REAL)
+		return decimal_of(value->as.real, value);
+	else if (value->kind == PEAL_VALUE_TEXT)
+		return peal_value_parse(kind, value->as.text.data, value->as.text.size, value) == 0;
+	return true;
+}
+
 static int convert(struct peal__statement *s, int i, uint32_t kind, struct peal_value *value,
 		   struct peal_error *error)
 {
@@ -299,6 +371,11 @@ static int convert(struct peal__statement *s, int i, uint32_t kind, struct peal_
 				(int)(value->as.text.size < 40 ? value->as.text.size : 40),
 				value->as.text.data);
 		*value = peal_value_time(microseconds);
+	} else if (kind >= PEAL_VALUE_UUID && value->kind != PEAL_VALUE_NULL &&
+		   !read_form(kind, value)) {
+		return peal_error_set(error, PEAL_ETYPE,
+				      "column %s: the value cannot be read as what is wanted of it",
+				      sqlite3_column_name(s->handle, i));
 	}
 	return 0;
 }
@@ -362,6 +439,12 @@ const struct peal__driver peal__sqlite_driver = {
 			[PEAL__COLUMN_TEXT] = "text",
 			[PEAL__COLUMN_BYTES] = "BLOB",
 			[PEAL__COLUMN_DATETIME] = "datetime",
+			[PEAL__COLUMN_UUID] = "char(32)",
+			[PEAL__COLUMN_DECIMAL] = "decimal",
+			[PEAL__COLUMN_DATE] = "date",
+			[PEAL__COLUMN_TIME_OF_DAY] = "time",
+			[PEAL__COLUMN_DURATION] = "bigint",
+			[PEAL__COLUMN_JSON] = "text",
 		},
 		.position = "instr",
 		.like_nocase = "LIKE",

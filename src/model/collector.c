@@ -125,6 +125,9 @@ static size_t hash_of(struct peal_value key)
 	if (key.kind == PEAL_VALUE_TEXT) {
 		data = (const unsigned char *)key.as.text.data;
 		size = key.as.text.size;
+	} else if (key.kind == PEAL_VALUE_UUID) {
+		data = key.as.uuid.bytes;
+		size = sizeof(key.as.uuid.bytes);
 	}
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ data[i]) * 1099511628211u;

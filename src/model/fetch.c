@@ -528,7 +528,8 @@ static int compile_set(struct peal__compiled *compiled, const struct peal__model
 	if (r != 0)
 		return r;
 	if (named->operation == PEAL_ADD && value.kind != PEAL_VALUE_INT &&
-	    value.kind != PEAL_VALUE_REAL)
+	    value.kind != PEAL_VALUE_REAL && value.kind != PEAL_VALUE_DECIMAL &&
+	    value.kind != PEAL_VALUE_DURATION)
 		return peal_error_set(error, PEAL_ETYPE,
 				      "update: only a number can be added to %s.%s", state->label,
 				      column->name);

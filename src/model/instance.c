@@ -2,7 +2,6 @@
 /* The life of an instance: begun by the program or from a row, its fields by name, and its end. */
 #include "state.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -155,6 +154,8 @@ int peal__key_compare(struct peal_value a, struct peal_value b)
 {
 	if (a.kind == PEAL_VALUE_TEXT && b.kind == PEAL_VALUE_TEXT)
 		return strcmp(a.as.text.data, b.as.text.data);
+	if (a.kind == PEAL_VALUE_UUID && b.kind == PEAL_VALUE_UUID)
+		return memcmp(&a.as.uuid, &b.as.uuid, sizeof(a.as.uuid));
 	return (a.as.integer > b.as.integer) - (a.as.integer < b.as.integer);
 }
 
@@ -175,11 +176,13 @@ const char *peal_describe(const struct peal_instance *instance, char *buffer, si
 {
 	const char *label = instance->model ? peal_model_label(instance->model) : "(ended)";
 	struct peal_value key = instance->model ? peal_key(instance) : peal_value_null();
+	char text[PEAL_VALUE_TEXT_MAX];
 
-	if (key.kind == PEAL_VALUE_INT)
-		snprintf(buffer, size, "%s %" PRId64, label, key.as.integer);
-	else if (key.kind == PEAL_VALUE_TEXT)
+	if (key.kind == PEAL_VALUE_TEXT)
 		snprintf(buffer, size, "%s %s", label, key.as.text.data);
+	else if (key.kind != PEAL_VALUE_NULL)
+		snprintf(buffer, size, "%s %s", label,
+			 peal_value_format(key, text, sizeof(text)));
 	else
 		snprintf(buffer, size, "%s (no key)", label);
 	return buffer;
@@ -200,7 +203,7 @@ static struct peal_value initial_of(const struct peal__column *column)
 	struct peal_value value = field->initial_fn ? field->initial_fn() : field->initial;
 
 	if (value.kind == PEAL_VALUE_NULL && column->storage == PEAL__S_TEXT && !field->null &&
-	    !column->relation)
+	    !column->relation && field->kind != PEAL_FIELD_JSON)
 		return peal_value_text("");
 	return value;
 }
@@ -383,4 +386,19 @@ int64_t peal_now(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+struct peal_value peal_initial_uuid(void)
+{
+	return peal_value_uuid(peal_uuid_random());
+}
+
+struct peal_value peal_initial_today(void)
+{
+	return peal_value_date(peal_date_from_days(peal_now() / INT64_C(86400000000)));
+}
+
+struct peal_value peal_initial_now(void)
+{
+	return peal_value_time(peal_now());
 }

@@ -2,7 +2,6 @@
 /* Members of rows: reading, writing, and what fits into which. */
 #include "state.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- Integers of all sizes ------------------------------------------------------------------------------------ */
@@ -71,18 +70,58 @@ static struct peal_value integer_value(const struct peal__column *column, int64_
 {
 	if (!number && column->zero_is_null)
 		return peal_value_null();
-	return column->value_kind == PEAL_VALUE_TIME ? peal_value_time(number)
-						     : peal_value_int(number);
+	return (struct peal_value){ .kind = column->value_kind, .as.integer = number };
+}
+
+static struct peal_value text_value(uint16_t storage, const char *member)
+{
+	struct peal_bytes bytes;
+	const char *text;
+
+	if (storage == PEAL__S_TEXT) {
+		memcpy(&text, member, sizeof(text));
+		return peal_value_text(text);
+	}
+	memcpy(&bytes, member, sizeof(bytes));
+	return bytes.data ? peal_value_bytes(bytes.data, bytes.size) : peal_value_null();
+}
+
+static struct peal_value real_value(uint16_t storage, const char *member)
+{
+	double real;
+	float small;
+
+	if (storage == PEAL__S_FLOAT) {
+		memcpy(&small, member, sizeof(small));
+		return peal_value_real((double)small);
+	}
+	memcpy(&real, member, sizeof(real));
+	return peal_value_real(real);
+}
+
+static struct peal_value struct_value(uint16_t storage, const char *member)
+{
+	struct peal_decimal decimal;
+	struct peal_uuid uuid;
+	struct peal_date date;
+
+	switch (storage) {
+	case PEAL__S_UUID:
+		memcpy(&uuid, member, sizeof(uuid));
+		return peal_value_uuid(uuid);
+	case PEAL__S_DECIMAL:
+		memcpy(&decimal, member, sizeof(decimal));
+		return peal_value_decimal(decimal);
+	default:
+		memcpy(&date, member, sizeof(date));
+		return peal_value_date(date);
+	}
 }
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row)
 {
 	const char *member = row + column->offset;
-	struct peal_bytes bytes;
-	const char *text;
 	int64_t number;
-	double real;
-	float small;
 	bool flag;
 
 	if (column->has) {
@@ -97,17 +136,13 @@ struct peal_value peal__member_read(const struct peal__column *column, const cha
 		memcpy(&flag, member, sizeof(flag));
 		return peal_value_bool(flag);
 	case PEAL__S_FLOAT:
-		memcpy(&small, member, sizeof(small));
-		return peal_value_real((double)small);
 	case PEAL__S_DOUBLE:
-		memcpy(&real, member, sizeof(real));
-		return peal_value_real(real);
+		return real_value(column->storage, member);
 	case PEAL__S_TEXT:
-		memcpy(&text, member, sizeof(text));
-		return peal_value_text(text);
+	case PEAL__S_BYTES:
+		return text_value(column->storage, member);
 	default:
-		memcpy(&bytes, member, sizeof(bytes));
-		return bytes.data ? peal_value_bytes(bytes.data, bytes.size) : peal_value_null();
+		return struct_value(column->storage, member);
 	}
 }
 
@@ -120,6 +155,9 @@ static const char *kind_name(uint32_t kind)
 		[PEAL_VALUE_INT] = "an integer", [PEAL_VALUE_REAL] = "a real",
 		[PEAL_VALUE_TEXT] = "a text",    [PEAL_VALUE_BYTES] = "bytes",
 		[PEAL_VALUE_TIME] = "a time",    [PEAL_VALUE_POINTER] = "a row",
+		[PEAL_VALUE_UUID] = "a uuid",    [PEAL_VALUE_DECIMAL] = "a decimal",
+		[PEAL_VALUE_DATE] = "a date",    [PEAL_VALUE_TIME_OF_DAY] = "a time of day",
+		[PEAL_VALUE_DURATION] = "a duration",
 	};
 
 	return kind < PEAL_COUNTOF(names) ? names[kind] : "a value of unknown kind";
@@ -152,12 +190,21 @@ static bool convert(const struct peal__column *column, struct peal_value *value)
 			*value = peal_value_real((double)value->as.integer);
 		break;
 	case PEAL_VALUE_TIME:
+	case PEAL_VALUE_TIME_OF_DAY:
+	case PEAL_VALUE_DURATION:
 		if (from == PEAL_VALUE_INT)
-			*value = peal_value_time(value->as.integer);
+			value->kind = column->value_kind;
+		break;
+	case PEAL_VALUE_DECIMAL:
+		if (from == PEAL_VALUE_INT)
+			*value = peal_value_decimal((struct peal_decimal){ value->as.integer, 0 });
 		break;
 	default:
 		break;
 	}
+	if (column->value_kind >= PEAL_VALUE_UUID && from == PEAL_VALUE_TEXT)
+		return peal_value_parse(column->value_kind, value->as.text.data,
+					value->as.text.size, value) == 0;
 	return value->kind == column->value_kind;
 }
 
@@ -178,10 +225,46 @@ static int key_of_row(const struct peal__model_state *state, const struct peal__
 	return 0;
 }
 
+const char *peal__decimal_problem(const struct peal_field *field, struct peal_decimal *decimal)
+{
+	struct peal_decimal fit;
+	int64_t most = 1;
+
+	for (int i = 0; i < field->max_digits; i++)
+		most *= 10;
+	if (decimal->scale < 0 || decimal->scale > 18)
+		return "scale";
+	if (peal_decimal_round(*decimal, field->decimal_places, &fit) < 0 ||
+	    fit.coefficient >= most || fit.coefficient <= -most)
+		return "max_digits";
+	if (peal_decimal_compare(fit, *decimal) != 0)
+		return "max_decimal_places";
+	*decimal = fit;
+	return NULL;
+}
+
+/* Values of which there are more than the column has room for. */
+static bool has_room(const struct peal__column *column, struct peal_value *value)
+{
+	switch (value->kind) {
+	case PEAL_VALUE_INT:
+		return integer_fits(column->storage, value->as.integer);
+	case PEAL_VALUE_TIME_OF_DAY:
+		return value->as.integer >= 0 && value->as.integer < INT64_C(86400000000);
+	case PEAL_VALUE_DATE:
+		return peal_date_is_valid(value->as.date);
+	case PEAL_VALUE_DECIMAL:
+		return column->value_kind != PEAL_VALUE_DECIMAL ||
+		       !peal__decimal_problem(column->field, &value->as.decimal);
+	default:
+		return true;
+	}
+}
+
 int peal__column_accept(const struct peal__model_state *state, const struct peal__column *column,
 			struct peal_value *value, struct peal_error *error)
 {
-	char number[32];
+	char text[64];
 
 	if (value->kind == PEAL_VALUE_NULL)
 		return 0;
@@ -194,14 +277,28 @@ int peal__column_accept(const struct peal__model_state *state, const struct peal
 	if (!convert(column, value))
 		return refuse(state, column, PEAL_ETYPE, "does not take", kind_name(value->kind),
 			      error);
-	if (value->kind == PEAL_VALUE_INT && !integer_fits(column->storage, value->as.integer)) {
-		snprintf(number, sizeof(number), "%" PRId64, value->as.integer);
-		return refuse(state, column, PEAL_ETYPE, "has no room for", number, error);
-	}
+	if (!has_room(column, value))
+		return refuse(state, column, PEAL_ETYPE, "has no room for",
+			      peal_value_format(*value, text, sizeof(text)), error);
 	if (value->kind == PEAL_VALUE_TEXT &&
 	    memchr(value->as.text.data, '\0', value->as.text.size))
 		return refuse(state, column, PEAL_ETYPE, "does not take",
 			      "a text that contains a NUL", error);
+	return 0;
+}
+
+int peal__member_check(const struct peal__model_state *state, const struct peal__column *column,
+		       struct peal_value *value, struct peal_error *error)
+{
+	if (PEAL_UNLIKELY(value->kind >= PEAL_VALUE_UUID))
+		return peal__column_accept(state, column, value, error);
+	if (PEAL_UNLIKELY(column->field->kind == PEAL_FIELD_JSON &&
+			  value->kind == PEAL_VALUE_TEXT) &&
+	    !peal__json_is_valid(value->as.text.data, value->as.text.size))
+		return refuse(state, column, PEAL_ETYPE, "must be", "valid JSON", error);
+	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value->kind == PEAL_VALUE_INT &&
+			  value->as.integer < 0))
+		return refuse(state, column, PEAL_ETYPE, "is too large", "for a database", error);
 	return 0;
 }
 
@@ -299,14 +396,38 @@ static int data_write(struct peal_instance *instance, const struct peal__column 
 	return 0;
 }
 
+/* value NULL: nothing but zeros. Members of other storages are left alone. */
+static void struct_write(char *member, uint16_t storage, const struct peal_value *value)
+{
+	static const struct peal_value nothing;
+
+	if (!value)
+		value = &nothing;
+	switch (storage) {
+	case PEAL__S_UUID:
+		memcpy(member, &value->as.uuid, sizeof(value->as.uuid));
+		break;
+	case PEAL__S_DECIMAL:
+		memcpy(member, &value->as.decimal, sizeof(value->as.decimal));
+		break;
+	case PEAL__S_DATE:
+		memcpy(member, &value->as.date, sizeof(value->as.date));
+		break;
+	default:
+		break;
+	}
+}
+
 static int null_write(struct peal_instance *instance, const struct peal__column *column,
 		      enum peal__text_mode mode, struct peal_error *error)
 {
 	if (column->storage == PEAL__S_TEXT || column->storage == PEAL__S_BYTES)
 		return data_write(instance, column, NULL, 0, mode, error);
-	if (!column->has && !column->zero_is_null)
+	if (!column->has && !column->zero_is_null && column->storage != PEAL__S_UUID &&
+	    column->storage != PEAL__S_DATE)
 		return refuse(peal__state(instance->model), column, PEAL_ETYPE, "cannot be",
 			      "null: it has no .has", error);
+	struct_write(peal__row(instance) + column->offset, column->storage, NULL);
 	integer_write(column->storage, peal__row(instance) + column->offset, 0);
 	return 0;
 }
@@ -343,6 +464,11 @@ int peal__member_write(struct peal_instance *instance, const struct peal__column
 	case PEAL_VALUE_BYTES:
 		r = data_write(instance, column, value->as.text.data ? value->as.text.data : "",
 			       value->as.text.size, mode, error);
+		break;
+	case PEAL_VALUE_UUID:
+	case PEAL_VALUE_DECIMAL:
+	case PEAL_VALUE_DATE:
+		struct_write(row + column->offset, column->storage, value);
 		break;
 	default:
 		integer_write(column->storage, row + column->offset, value->as.integer);

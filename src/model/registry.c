@@ -60,6 +60,7 @@ static bool is_key(const struct peal_field *field)
 static bool can_be_null(const struct peal_field *field)
 {
 	return field->has || field->storage == PEAL__S_TEXT || field->storage == PEAL__S_BYTES ||
+	       field->storage == PEAL__S_UUID || field->storage == PEAL__S_DATE ||
 	       is_relation(field) || is_key(field) || field->kind == PEAL_FIELD_DATETIME;
 }
 
@@ -94,6 +95,12 @@ static int field_check(const struct peal_model *model, const struct peal_field *
 			     ".null needs .has, a bool that says whether there is a value", error);
 	if (field->kind == PEAL_FIELD_CHAR && !field->max_length)
 		return wrong(model, field, "PEAL_CHAR needs .max_length (or use PEAL_LONG_TEXT)",
+			     error);
+	if (field->kind == PEAL_FIELD_DECIMAL &&
+	    (!field->max_digits || field->max_digits > 18 ||
+	     field->decimal_places > field->max_digits))
+		return wrong(model, field,
+			     "PEAL_DECIMAL needs .max_digits, 1 to 18, of which .decimal_places",
 			     error);
 	if ((field->auto_now || field->auto_now_add) && field->kind != PEAL_FIELD_DATETIME)
 		return wrong(model, field, ".auto_now is for date-times", error);
@@ -145,8 +152,16 @@ static char *arena_join(struct peal__arena *arena, const char *a, const char *b,
 
 static uint8_t value_kind_of(const struct peal_field *field)
 {
-	if (field->kind == PEAL_FIELD_DATETIME)
+	switch (field->kind) {
+	case PEAL_FIELD_DATETIME:
 		return PEAL_VALUE_TIME;
+	case PEAL_FIELD_TIME_OF_DAY:
+		return PEAL_VALUE_TIME_OF_DAY;
+	case PEAL_FIELD_DURATION:
+		return PEAL_VALUE_DURATION;
+	default:
+		break;
+	}
 	switch (field->storage) {
 	case PEAL__S_BOOL:
 		return PEAL_VALUE_BOOL;
@@ -157,6 +172,12 @@ static uint8_t value_kind_of(const struct peal_field *field)
 		return PEAL_VALUE_TEXT;
 	case PEAL__S_BYTES:
 		return PEAL_VALUE_BYTES;
+	case PEAL__S_UUID:
+		return PEAL_VALUE_UUID;
+	case PEAL__S_DECIMAL:
+		return PEAL_VALUE_DECIMAL;
+	case PEAL__S_DATE:
+		return PEAL_VALUE_DATE;
 	default:
 		return PEAL_VALUE_INT;
 	}

@@ -123,14 +123,9 @@ int peal__bind_column(const struct peal_instance *instance, struct peal__stateme
 	const struct peal__model_state *state = peal__state(instance->model);
 	const struct peal__column *column = &state->columns[i];
 	struct peal_value value = peal__member_read(column, peal__row(instance));
+	int r = peal__member_check(state, column, &value, error);
 
-	/* Members are typed by the compiler; only an unsigned number can be too large for a column. */
-	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value.as.integer < 0 &&
-			  value.kind == PEAL_VALUE_INT))
-		return peal_error_set(error, PEAL_ETYPE,
-				      "%s.%s: the number is too large for a database", state->label,
-				      column->name);
-	return peal__statement_bind(s, index, &value, error);
+	return r < 0 ? r : peal__statement_bind(s, index, &value, error);
 }
 
 /* Runs a statement whose parameters are the wanted columns, and then perhaps the key. */

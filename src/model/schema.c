@@ -6,6 +6,8 @@ static enum peal__column_type type_of(const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 
+	if (field->kind == PEAL_FIELD_JSON)
+		return PEAL__COLUMN_JSON;
 	switch (column->value_kind) {
 	case PEAL_VALUE_BOOL:
 		return PEAL__COLUMN_BOOLEAN;
@@ -15,6 +17,16 @@ static enum peal__column_type type_of(const struct peal__column *column)
 		return PEAL__COLUMN_BYTES;
 	case PEAL_VALUE_TIME:
 		return PEAL__COLUMN_DATETIME;
+	case PEAL_VALUE_UUID:
+		return PEAL__COLUMN_UUID;
+	case PEAL_VALUE_DECIMAL:
+		return PEAL__COLUMN_DECIMAL;
+	case PEAL_VALUE_DATE:
+		return PEAL__COLUMN_DATE;
+	case PEAL_VALUE_TIME_OF_DAY:
+		return PEAL__COLUMN_TIME_OF_DAY;
+	case PEAL_VALUE_DURATION:
+		return PEAL__COLUMN_DURATION;
 	case PEAL_VALUE_TEXT:
 		return field->kind == PEAL_FIELD_LONG_TEXT ? PEAL__COLUMN_TEXT
 							   : PEAL__COLUMN_VARCHAR;
@@ -65,6 +77,13 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 	if (type == PEAL__COLUMN_VARCHAR && length_of(target->field)) {
 		peal__text_add(sql, "(");
 		peal__text_add_number(sql, length_of(target->field));
+		peal__text_add(sql, ")");
+	}
+	if (type == PEAL__COLUMN_DECIMAL) {
+		peal__text_add(sql, "(");
+		peal__text_add_number(sql, target->field->max_digits);
+		peal__text_add(sql, ", ");
+		peal__text_add_number(sql, target->field->decimal_places);
 		peal__text_add(sql, ")");
 	}
 	if (type == PEAL__COLUMN_VARCHAR || type == PEAL__COLUMN_TEXT)

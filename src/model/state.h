@@ -137,6 +137,20 @@ int peal__member_write(struct peal_instance *instance, const struct peal__column
 int peal__column_accept(const struct peal__model_state *state, const struct peal__column *column,
 			struct peal_value *value, struct peal_error *error);
 
+/*
+ * Why a decimal does not fit its field: "scale", "max_digits" or "max_decimal_places"; or NULL, and it has the field's
+ * scale now.
+ */
+const char *peal__decimal_problem(const struct peal_field *field, struct peal_decimal *decimal);
+
+/* The size of the first character of a text of size > 0 bytes, or 0: it is not UTF-8. */
+size_t peal__utf8_size(const char *text, size_t size);
+bool peal__json_is_valid(const char *text, size_t size);
+
+/* What a member holds that the compiler cannot see, before it is written: PEAL_ETYPE. */
+int peal__member_check(const struct peal__model_state *state, const struct peal__column *column,
+		       struct peal_value *value, struct peal_error *error);
+
 /* The pointer to the related row, as its instance. */
 struct peal_instance *peal__object_get(const struct peal__column *column, const char *row);
 void peal__object_set(const struct peal__column *column, char *row, struct peal_instance *instance);

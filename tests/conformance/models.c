@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <peal/db.h>
 #include <peal/m2m.h>
@@ -140,7 +139,8 @@ PEAL_MODEL_DECLARE(ticket_model, struct ticket);
 
 struct token {
 	struct peal_instance instance;
-	const char *id, *label;
+	struct peal_uuid id;
+	const char *label;
 };
 PEAL_MODEL_DECLARE(token_model, struct token);
 
@@ -322,26 +322,8 @@ static const struct peal_field ticket_fields[] = {
 PEAL_MODEL_DEFINE(ticket_model, struct ticket, LAB("Ticket", "ticket"),
 		  .fields = PEAL_FIELDS(ticket_fields));
 
-/* A version 4 uuid. The fields have no kind for it yet: a text of 36 characters. */
-static struct peal_value random_uuid(void)
-{
-	static char text[37];
-	unsigned char b[16];
-
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		die("no random bytes");
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(text, sizeof(text),
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-		 b[15]);
-	return peal_value_text(text);
-}
-
 static const struct peal_field token_fields[] = {
-	PEAL_CHAR(struct token, id, .max_length = 36, .primary_key = true,
-		  .initial_fn = random_uuid),
+	PEAL_UUID(struct token, id, .primary_key = true, .initial_fn = peal_initial_uuid),
 	PEAL_CHAR(struct token, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
 };
 PEAL_MODEL_DEFINE(token_model, struct token, LAB("Token", "token"),
@@ -390,11 +372,6 @@ bool field_is_column(const struct peal_field *field)
 bool field_is_relation(const struct peal_field *field)
 {
 	return field->to != NULL;
-}
-
-bool field_is_uuid(const struct peal_field *field)
-{
-	return field == &token_fields[0];
 }
 
 bool field_is_shown(const struct peal_field *field)

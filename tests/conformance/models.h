@@ -42,7 +42,6 @@ const struct peal_field *model_key(const struct peal_model *model);
 const struct peal_field *model_field(const struct peal_model *model, const char *name);
 
 bool field_is_relation(const struct peal_field *field);
-bool field_is_uuid(const struct peal_field *field);
 /* "author_id" for a relation, else the name. Kept. */
 const char *field_member(const struct peal_field *field);
 /* Whether traces show it: of a user not the password. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,23 +42,22 @@ const char *error_class(int code)
 
 /* ---- Values ------------------------------------------------------------------------------- */
 
-static bool is_random_uuid(const char *text, size_t size)
+static void trace_uuid(struct json *json, struct peal_uuid uuid)
 {
-	if (size != 36)
-		return false;
-	for (size_t i = 0; i < size; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+	char text[PEAL_VALUE_TEXT_MAX];
+	bool random = uuid.bytes[6] >> 4 == 4 && uuid.bytes[8] >> 6 == 2;
 
-		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			return false;
-	}
-	return text[14] == '4' && strchr("89abAB", text[19]);
+	json_text(json, random ? "<uuid>" : peal_uuid_format(uuid, text, sizeof(text)));
 }
 
+/* A row that was read without its model has the uuid as the database keeps it. */
 static void trace_text(struct json *json, const struct peal_field *field, struct peal_value value)
 {
-	if (field && field_is_uuid(field) && is_random_uuid(value.as.text.data, value.as.text.size))
-		json_text(json, "<uuid>");
+	struct peal_uuid uuid;
+
+	if (field && field->kind == PEAL_FIELD_UUID &&
+	    peal_uuid_parse(value.as.text.data, &uuid) == 0)
+		trace_uuid(json, uuid);
 	else if (field && field->kind == PEAL_FIELD_DATETIME)
 		json_text(json, "<datetime>");
 	else
@@ -86,6 +84,9 @@ void trace_value(struct json *json, const struct peal_field *field, struct peal_
 		break;
 	case PEAL_VALUE_TIME:
 		json_text(json, "<datetime>");
+		break;
+	case PEAL_VALUE_UUID:
+		trace_uuid(json, value.as.uuid);
 		break;
 	case PEAL_VALUE_POINTER:
 		if (value.as.pointer)

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* Fields that hold what C has no type for: uuid, decimal, date, time of day, duration, JSON. */
+#include "models.h"
+
+#include "state.h"
+
+#include <string.h>
+
+#define DAY INT64_C(86400000000)
+
+struct exotic {
+	struct peal_instance instance;
+	struct peal_uuid id;
+	struct peal_uuid other;
+	struct peal_decimal price;
+	struct peal_decimal wide;
+	struct peal_decimal discount;
+	struct peal_date born;
+	struct peal_date died;
+	int64_t begins;
+	int64_t length;
+	const char *payload;
+	const char *extra;
+	bool has_discount, has_begins, has_length;
+};
+PEAL_MODEL_DECLARE(exotic_model, struct exotic);
+
+static const struct peal_field exotic_fields[] = {
+	PEAL_UUID(struct exotic, id, .primary_key = true, .initial_fn = peal_initial_uuid),
+	PEAL_UUID(struct exotic, other, .null = true, .unique = true),
+	PEAL_DECIMAL(struct exotic, price, .max_digits = 15, .decimal_places = 2,
+		     .initial = PEAL_INITIAL_DECIMAL(125, 1)),
+	PEAL_DECIMAL(struct exotic, wide, .max_digits = 18),
+	PEAL_DECIMAL(struct exotic, discount, .max_digits = 18, .decimal_places = 18, .null = true,
+		     .has = PEAL_HAS(struct exotic, has_discount)),
+	PEAL_DATE(struct exotic, born, .initial = PEAL_INITIAL_DATE(2000, 2, 29)),
+	PEAL_DATE(struct exotic, died, .null = true, .index = true),
+	PEAL_TIME_OF_DAY(struct exotic, begins, .null = true,
+			 .has = PEAL_HAS(struct exotic, has_begins)),
+	PEAL_DURATION(struct exotic, length, .null = true,
+		      .has = PEAL_HAS(struct exotic, has_length)),
+	PEAL_JSON(struct exotic, payload, .initial = PEAL_INITIAL_TEXT("{}")),
+	PEAL_JSON(struct exotic, extra, .null = true),
+};
+PEAL_MODEL_DEFINE(exotic_model, struct exotic, .app = "lab", .name = "Exotic",
+		  .fields = PEAL_FIELDS(exotic_fields));
+
+/* Refers to a key that is a uuid. */
+struct follower {
+	struct peal_instance instance;
+	int64_t id;
+	struct peal_uuid exotic_id;
+	struct exotic *exotic;
+};
+PEAL_MODEL_DECLARE(follower_model, struct follower);
+
+static const struct peal_field follower_fields[] = {
+	PEAL_ID(struct follower, id),
+	PEAL_FOREIGN_KEY(struct follower, exotic, exotic_model, PEAL_CASCADE, .null = true),
+};
+PEAL_MODEL_DEFINE(follower_model, struct follower, .app = "lab", .name = "Follower",
+		  .fields = PEAL_FIELDS(follower_fields));
+
+static struct peal_db *begin(void)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+
+	if (PEAL_MODELS_REGISTER(&error, &exotic_model, &follower_model) != 0 ||
+	    peal_models_create_tables(NULL, &error) != 0)
+		T_FAIL("%s", error.message);
+	return db;
+}
+
+static void must(int r, const struct peal_error *error)
+{
+	if (r != 0)
+		T_FAIL("%d: %s", r, error->message);
+}
+
+static void compare(const struct exotic *a, const struct exotic *b)
+{
+	for (size_t i = 0; i < PEAL_COUNTOF(exotic_fields); i++) {
+		struct peal_value x, y;
+		char text[2][100];
+
+		T_OK(peal_field_get(&a->instance, exotic_fields[i].name, &x, NULL));
+		T_OK(peal_field_get(&b->instance, exotic_fields[i].name, &y, NULL));
+		if (!peal_value_equal(x, y))
+			T_FAIL("%s: %s, not %s", exotic_fields[i].name,
+			       peal_value_format(y, text[0], sizeof(text[0])),
+			       peal_value_format(x, text[1], sizeof(text[1])));
+	}
+}
+
+/* Saves it, and reads it in both ways. */
+static void round_trip(struct exotic *exotic)
+{
+	struct peal_error error = { 0 };
+	struct exotic copy;
+
+	must(peal_save(&exotic->instance, &error), &error);
+	must(exotic_model_get(&copy, PEAL_WITH(PEAL_SET(exotic_model, id, exotic->id)), &error),
+	     &error);
+	compare(exotic, &copy);
+	must(peal_refresh(&copy.instance, &error), &error);
+	compare(exotic, &copy);
+	peal_fini(&copy.instance);
+}
+
+static void fill(struct exotic *e)
+{
+	e->other = peal_uuid_random();
+	e->price = (struct peal_decimal){ INT64_C(-999999999999999), 2 };
+	e->wide = (struct peal_decimal){ INT64_C(999999999999999999), 0 };
+	e->discount = (struct peal_decimal){ 999999999999999, 18 };
+	e->has_discount = e->has_begins = e->has_length = true;
+	e->born = (struct peal_date){ 1, 1, 1 };
+	e->died = (struct peal_date){ 9999, 12, 31 };
+	e->begins = DAY - 1;
+	e->length = -DAY - 1;
+	e->payload = "[1, 2.5, null, true, \"\xc3\xa9\"]";
+	e->extra = "\"x\"";
+}
+
+TEST(initial_values_are_there)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic e, f;
+
+	must(exotic_model_init(&e, NULL, &error), &error);
+	must(exotic_model_init(&f, NULL, &error), &error);
+	T_FALSE(peal_uuid_is_null(e.id));
+	T_FALSE(peal_value_equal(peal_value_uuid(e.id), peal_value_uuid(f.id)));
+	T_INT(e.price.coefficient, 1250);
+	T_INT(e.price.scale, 2);
+	T_INT(e.born.day, 29);
+	T_STR(e.payload, "{}");
+	T_PTR(e.extra, NULL);
+	T_FALSE(e.has_begins);
+	round_trip(&e);
+	peal_fini(&e.instance);
+	peal_fini(&f.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(extremes_are_kept)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic e;
+
+	must(exotic_model_init(&e, NULL, &error), &error);
+	fill(&e);
+	round_trip(&e);
+	e.begins = 0;
+	e.length = 0;
+	e.price = (struct peal_decimal){ 1, 2 };
+	e.wide = (struct peal_decimal){ INT64_C(-999999999999999999), 0 };
+	e.discount = (struct peal_decimal){ 0, 18 };
+	round_trip(&e);
+	e.length = 100 * DAY + 1;
+	e.has_discount = e.has_begins = false;
+	e.died = (struct peal_date){ 0, 0, 0 };
+	e.other = (struct peal_uuid){ { 0 } };
+	round_trip(&e);
+	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(values_are_found_by_lookups)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic e, found;
+	char text[PEAL_VALUE_TEXT_MAX];
+
+	must(exotic_model_init(&e, NULL, &error), &error);
+	fill(&e);
+	e.price = (struct peal_decimal){ 1010, 2 };
+	must(peal_save(&e.instance, &error), &error);
+	must(exotic_model_get(
+		     &found,
+		     PEAL_WITH(PEAL_ARG("id", PEAL_TEXT(peal_uuid_format(e.id, text, sizeof(text)))),
+			       PEAL_ARG("price", PEAL_TEXT("10.1")),
+			       PEAL_ARG("price__gt", PEAL_TEXT("9.99")),
+			       PEAL_ARG("price__lte", PEAL_INT(11)),
+			       PEAL_ARG("died", PEAL_TEXT("9999-12-31")),
+			       PEAL_ARG("born__lt", PEAL_TEXT("0001-01-02")),
+			       PEAL_ARG("begins", PEAL_TEXT("23:59:59.999999")),
+			       PEAL_ARG("length__lt", PEAL_INT(0))),
+		     &error),
+	     &error);
+	compare(&e, &found);
+	peal_fini(&found.instance);
+	T_CODE(exotic_model_get(&found, PEAL_WITH(PEAL_ARG("price", PEAL_REAL(10.1))), &error),
+	       PEAL_ETYPE);
+	T_CODE(exotic_model_get(&found, PEAL_WITH(PEAL_ARG("born", PEAL_TEXT("2001-02-29"))),
+				&error),
+	       PEAL_ETYPE);
+	T_CODE(exotic_model_get(&found, PEAL_WITH(PEAL_ARG("id", PEAL_TEXT("x"))), &error),
+	       PEAL_ETYPE);
+	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+static void refused(struct exotic *e, const char *field, struct peal_value value)
+{
+	struct peal_error error = { 0 };
+
+	T_CODE(peal_field_set(&e->instance, field, value, &error), PEAL_ETYPE);
+	T_STR(error.field, field);
+}
+
+TEST(what_does_not_fit_is_refused)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic e;
+
+	must(exotic_model_init(&e, NULL, &error), &error);
+	fill(&e);
+	refused(&e, "price", PEAL_TEXT("0.001"));
+	refused(&e, "price", PEAL_TEXT("10000000000000"));
+	refused(&e, "price", PEAL_REAL(0.5));
+	refused(&e, "price", PEAL_NULL);
+	refused(&e, "begins", PEAL_INT(DAY));
+	refused(&e, "begins", PEAL_INT(-1));
+	refused(&e, "born", PEAL_INT(1));
+	refused(&e, "born", peal_value_date((struct peal_date){ 2001, 2, 29 }));
+	refused(&e, "id", PEAL_TEXT("16fd2706"));
+	T_OK(peal_field_set(&e.instance, "price", PEAL_TEXT("1.5000"), &error));
+	T_INT(e.price.coefficient, 150);
+
+	e.price = (struct peal_decimal){ 1, 3 };
+	T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE);
+	T_STR(error.field, "price");
+	e.price = (struct peal_decimal){ 1, 77 };
+	T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE);
+	e.price = (struct peal_decimal){ 1, 0 };
+	e.born.month = 13;
+	T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE);
+	T_STR(error.field, "born");
+	e.born.month = 12;
+	e.begins = DAY;
+	T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE);
+	e.begins = 0;
+	e.discount.coefficient = INT64_C(123456789012345678);
+	if (!runs_on("postgresql"))
+		T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE); /* SQLite would round it */
+	e.discount.coefficient = 1;
+	e.payload = "{";
+	T_CODE(peal_save(&e.instance, &error), PEAL_ETYPE);
+	T_HAS(error.message, "lab.Exotic.payload must be valid JSON");
+	e.payload = NULL;
+	T_CODE(peal_save(&e.instance, &error), PEAL_EINTEGRITY);
+	e.payload = "{}";
+	e.born = (struct peal_date){ 0, 0, 0 };
+	T_CODE(peal_save(&e.instance, &error), PEAL_EINTEGRITY);
+	T_INT(COUNT("lab_exotic"), 0);
+	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(a_uuid_is_a_key)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct follower follower, other;
+	struct exotic e;
+	char text[100];
+
+	must(exotic_model_create(&e, NULL, &error), &error);
+	T_HAS(peal_describe(&e.instance, text, sizeof(text)), "lab.Exotic ");
+	T_UINT(strlen(text), 11 + 36);
+	must(follower_model_create(
+		     &follower, PEAL_WITH(PEAL_SET(follower_model, exotic, &e.instance)), &error),
+	     &error);
+	T_MEM(&follower.exotic_id, &e.id, sizeof(e.id));
+	must(follower_model_create(&other, NULL, &error), &error);
+	must(peal_refresh(&other.instance, &error), &error);
+	T_TRUE(peal_uuid_is_null(other.exotic_id));
+	must(peal_delete(&e.instance, NULL, &error), &error);
+	T_TRUE(peal_uuid_is_null(e.id));
+	T_INT(COUNT("lab_follower"), 1);
+	peal_fini(&e.instance);
+	peal_fini(&follower.instance);
+	peal_fini(&other.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(numbers_and_durations_are_added_in_the_database)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic e;
+
+	must(exotic_model_create(&e, NULL, &error), &error);
+	e.price = (struct peal_decimal){ 10, 2 };
+	e.length = 1;
+	e.has_length = true;
+	must(peal_save(&e.instance, &error), &error);
+	for (int i = 0; i < 2; i++) {
+		struct peal_query *query = peal_query_new(&exotic_model);
+
+		must(peal_query_update(query,
+				       PEAL_WITH({ .name = "price",
+						   .value = PEAL_TEXT("0.10"),
+						   .operation = PEAL_ADD },
+						 { .name = "length",
+						   .value = PEAL_INT(DAY),
+						   .operation = PEAL_ADD }),
+				       NULL, &error),
+		     &error);
+		peal_query_free(query);
+	}
+	must(peal_refresh(&e.instance, &error), &error);
+	T_INT(e.price.coefficient, 30);
+	T_INT(e.length, 2 * DAY + 1);
+	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(json_is_checked_strictly)
+{
+	static const char *const good[] = {
+		"null", " [ ] ", "{\"a\": {\"b\": [1, -0.5e+10, \"\\u00e9\\n\"]}}", "0", "\"\"",
+	};
+	static const char *const bad[] = {
+		"",      "nul",     "[1,]",     "{\"a\"}",      "{a: 1}", "01",    "1.",   "-",
+		"1 2",   "'a'",     "\"\\x\"",  "\"\xff\"",     "\"\t\"", "[1}",   "NaN",  "\"",
+		"\"\\u12\"", "[\"a\" 1]", "\"\xed\xa0\x80\"", "\"\xc0\x80\"", "1e", "+1", "{\"a\":1,}",
+	};
+	char deep[1200];
+
+	for (size_t i = 0; i < PEAL_COUNTOF(good); i++)
+		if (!peal__json_is_valid(good[i], strlen(good[i])))
+			T_FAIL("%s", good[i]);
+	for (size_t i = 0; i < PEAL_COUNTOF(bad); i++)
+		if (peal__json_is_valid(bad[i], strlen(bad[i])))
+			T_FAIL("%s", bad[i]);
+	memset(deep, '[', 600);
+	memset(deep + 600, ']', 600);
+	T_FALSE(peal__json_is_valid(deep, 1200));
+	T_TRUE(peal__json_is_valid(deep + 100, 1000));
+}
