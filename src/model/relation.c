@@ -68,18 +68,24 @@ static char *join(struct peal__link *link, const char *a, const char *b, const c
 	return text;
 }
 
+static const char *link_table(struct peal__link *link, const struct peal_model *model,
+			      const struct peal_field *field)
+{
+	const char *table = field->table   ? field->table
+			    : model->table ? model->table
+					   : join(link, model->app, "_", model->name, true);
+
+	return field->table || !table ? table : join(link, table, "_", field->name, false);
+}
+
 static bool link_names(struct peal__link *link, const struct peal_model *model,
 		       const struct peal_field *field)
 {
 	bool self = field->to == model;
-	const char *table =
-		model->table ? model->table : join(link, model->app, "_", model->name, true);
 
 	link->model.app = model->app;
 	link->model.name = join(link, model->name, "_", field->name, false);
-	link->model.table = field->table ? field->table
-			    : table      ? join(link, table, "_", field->name, false)
-					 : NULL;
+	link->model.table = link_table(link, model, field);
 	link->fields[0].name = "id";
 	link->fields[1].name = join(link, self ? "from_" : "", model->name, "", true);
 	link->fields[2].name = join(link, self ? "to_" : "", field->to->name, "", true);

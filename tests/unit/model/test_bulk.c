@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Many rows at once: bulk_create with its conflicts, bulk_update, in_bulk. */
+#include "models.h"
+
+#include <peal/bulk.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	MANY = 1203
+};
+
+static struct peal_instance **people_new(size_t count)
+{
+	struct peal_instance **rows = calloc(count, sizeof(struct peal_instance *));
+
+	for (size_t i = 0; i < count; i++)
+		T_OK(peal_new(&person_model,
+			      PEAL_WITH(PEAL_SET(person_model, name, "p"),
+					PEAL_SET(person_model, age, (int)(i % 100))),
+			      &rows[i], NULL));
+	return rows;
+}
+
+static void people_free(struct peal_instance **rows, size_t count)
+{
+	while (count)
+		peal_free(rows[--count]);
+	free(rows);
+}
+
+TEST(rows_get_their_keys_in_order)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **rows = people_new(MANY);
+	int64_t count;
+
+	person_model_from(rows[7])->id = 5000;
+	record(&person_model);
+	T_OK(peal_bulk_create(&person_model, rows, MANY, NULL, &error));
+	T_STR(heard, "");
+	stop_recording();
+	T_INT(number_of("SELECT count(*) FROM lab_person"), MANY);
+	T_FALSE(peal_is_new(rows[0]));
+	for (size_t i = 8; i < MANY; i++)
+		T_INT(person_model_from(rows[i])->id,
+		      person_model_from(rows[i - 1])->id + 1 -
+			      (i == 8 ? 5000 - person_model_from(rows[6])->id : 0));
+	for (size_t i = 0; i < MANY; i++)
+		person_model_from(rows[i])->age = -1;
+	person_model_from(rows[1])->id = person_model_from(rows[0])->id;
+	person_model_from(rows[1])->age = -2;
+	T_OK(peal_bulk_update(&person_model, rows, MANY, PEAL_NAMES_OF("age"), NULL, &count,
+			      &error));
+	T_INT(count, MANY - 1);
+	T_INT(number_of("SELECT count(*) FROM lab_person WHERE age = -1"), MANY - 1);
+	people_free(rows, MANY);
+	end_models(db);
+}
+
+TEST(conflicts)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct ticket tickets[3];
+	struct peal_instance *rows[3];
+
+	for (int i = 0; i < 3; i++) {
+		T_OK(ticket_model_init(&tickets[i],
+				       PEAL_WITH(PEAL_SET(ticket_model, code,
+							  i == 1 ? "a"
+							  : i    ? "c"
+								 : "b"),
+						 PEAL_SET(ticket_model, label, "new")),
+				       &error));
+		rows[i] = &tickets[i].instance;
+	}
+	exec("INSERT INTO lab_ticket (code, label) VALUES ('a', 'old')");
+	T_CODE(peal_bulk_create(&ticket_model, rows, 3, NULL, &error), PEAL_EINTEGRITY);
+	T_INT(number_of("SELECT count(*) FROM lab_ticket"), 1);
+	T_OK(PEAL_BULK_CREATE(&ticket_model, rows, 3, &error, .ignore_conflicts = true));
+	T_INT(number_of("SELECT count(*) FROM lab_ticket WHERE label = 'new'"), 2);
+	T_OK(PEAL_BULK_CREATE(&ticket_model, rows, 3, &error,
+			      .update_fields = PEAL_NAMES("label")));
+	T_INT(number_of("SELECT count(*) FROM lab_ticket WHERE label = 'new'"), 3);
+	T_OK(PEAL_BULK_CREATE(&ticket_model, rows, 3, &error, .update_fields = PEAL_NAMES("label"),
+			      .unique_fields = PEAL_NAMES("code")));
+	T_INT(number_of("SELECT count(*) FROM lab_ticket"), 3);
+	for (int i = 0; i < 3; i++)
+		peal_fini(rows[i]);
+	end_models(db);
+}
+
+TEST(what_cannot_be)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **rows = people_new(2);
+	struct person *p = person_model_from(rows[0]);
+	struct profile profile;
+	struct peal_instance *one = &profile.instance;
+	int64_t count = 7;
+
+	T_OK(peal_bulk_create(&person_model, NULL, 0, NULL, &error));
+	T_OK(peal_bulk_update(&person_model, NULL, 0, PEAL_NAMES_OF("age"), NULL, &count, &error));
+	T_INT(count, 0);
+	T_CODE(peal_bulk_create(&ticket_model, rows, 2, NULL, &error), PEAL_EINVAL);
+	T_CODE(PEAL_BULK_CREATE(&person_model, rows, 2, &error,
+				.update_fields = PEAL_NAMES("nothing")),
+	       PEAL_EINVAL);
+	T_HAS(error.message, "nothing");
+	T_CODE(PEAL_BULK_CREATE(&person_model, rows, 2, &error, .ignore_conflicts = true,
+				.update_fields = PEAL_NAMES("age")),
+	       PEAL_EINVAL);
+	T_CODE(peal_bulk_update(&person_model, rows, 2, PEAL_NAMES_OF("age"), NULL, NULL, &error),
+	       PEAL_EINVAL);
+	T_HAS(error.message, "no key");
+	T_CODE(peal_bulk_update(&person_model, rows, 2, PEAL_NAMES_OF("id"), NULL, NULL, &error),
+	       PEAL_EINVAL);
+	T_OK(profile_model_init(&profile, PEAL_WITH(PEAL_SET(profile_model, person, rows[0])),
+				&error));
+	T_CODE(peal_bulk_create(&profile_model, &one, 1, NULL, &error), PEAL_EINVAL);
+	T_OK(peal_save(rows[0], &error));
+	T_OK(peal_bulk_create(&profile_model, &one, 1, NULL, &error));
+	T_INT(profile.person_id, p->id);
+	peal_fini(one);
+	people_free(rows, 2);
+	end_models(db);
+}
+
+TEST(rows_by_their_keys)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **people = people_new(MANY);
+	struct peal_value *keys = calloc(MANY + 2, sizeof(*keys));
+	struct peal_params params = { keys, MANY + 2 };
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_rows *rows;
+
+	T_OK(peal_bulk_create(&person_model, people, MANY, NULL, &error));
+	for (size_t i = 0; i < MANY; i++)
+		keys[i] = peal_key(people[MANY - 1 - i]);
+	keys[MANY] = keys[0]; /* in another statement */
+	keys[MANY + 1] = peal_value_int(999999);
+	peal_query_filter(query, PEAL_WITH(PEAL_WHERE(person_model, age, gt, 49)));
+	T_OK(peal_query_in_bulk(query, &params, &rows, &error));
+	T_UINT(peal_rows_count(rows), 600);
+	T_PTR(peal_rows_find(rows, peal_key(people[49])), NULL);
+	T_TRUE(peal_value_equal(peal_key(peal_rows_find(rows, peal_key(people[50]))),
+				peal_key(people[50])));
+	peal_rows_free(rows);
+	T_OK(peal_query_all(query, &rows, &error));
+	T_TRUE(peal_rows_find(rows, peal_key(people[50])) != NULL);
+	T_PTR(peal_rows_find(rows, peal_value_int(999999)), NULL);
+	peal_rows_free(rows);
+	peal_query_slice(query, 0, 1);
+	T_CODE(peal_query_in_bulk(query, &params, &rows, &error), PEAL_EINVAL);
+	peal_query_free(query);
+	free(keys);
+	people_free(people, MANY);
+	end_models(db);
+}
+
+static int work(struct peal_error *error)
+{
+	struct person p = { 0 };
+	struct peal_instance *row = &p.instance;
+	struct peal_query *query = NULL;
+	struct peal_rows *rows;
+	int r = person_model_init(&p, NULL, error);
+
+	if (r == 0)
+		r = peal_bulk_create(&person_model, &row, 1, NULL, error);
+	if (r == 0)
+		r = peal_bulk_update(&person_model, &row, 1, PEAL_NAMES_OF("name"), NULL, NULL,
+				     error);
+	if (r == 0) {
+		struct peal_value key = peal_key(row);
+
+		query = peal_query_new(&person_model);
+		r = peal_query_in_bulk(query, &(struct peal_params){ &key, 1 }, &rows, error);
+		if (r == 0)
+			peal_rows_free(rows);
+	}
+	peal_query_free(query);
+	peal_fini(row);
+	return r;
+}
+
+TEST_TIMEOUT(no_memory_anywhere, 300)
+{
+	const char *url = database_url();
+
+	T_ALLOC_LOOP(run) {
+		struct peal_error error = { 0 };
+		struct peal_db *db = NULL;
+		int r;
+
+		count_memory();
+		r = peal_db_open(url, &db, &error);
+		if (r == 0)
+			r = PEAL_MODELS_REGISTER(&error, &person_model);
+		if (r == 0)
+			r = peal_models_create_tables(NULL, &error);
+		if (r == 0)
+			r = work(&error);
+		T_CODE(r, test_alloc_failed() ? PEAL_ENOMEM : 0);
+		peal_models_forget();
+		peal_db_close(db);
+	}
+}
