@@ -199,7 +199,6 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		struct peal_db *db = NULL;
 		int r;
 
-		count_memory();
 		r = peal_db_open(url, &db, &error);
 		if (r == 0)
 			r = PEAL_MODELS_REGISTER(&error, &person_model);

@@ -467,7 +467,6 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		struct peal_db *db = NULL;
 		int r;
 
-		count_memory();
 		r = peal_db_open(url, &db, &error);
 		if (r == 0)
 			r = set_up(&error);
