@@ -124,6 +124,34 @@ enum peal_on_delete {
 	PEAL_DO_NOTHING = 7, /* the database may object */
 };
 
+/* The values that a field may have, and what people call them: checked by peal_full_clean() (peal/validate.h). */
+struct peal_choice {
+	struct peal_value value;
+	const char *label;
+};
+
+struct peal_choice_list {
+	const struct peal_choice *items;
+	size_t count;
+};
+
+/*
+ *	static const struct peal_choice sizes[] = { PEAL_CHOICE_TEXT("S", "small"), PEAL_CHOICE_TEXT("L", "large") };
+ *	PEAL_CHAR(struct shirt, size, .max_length = 1, .choices = PEAL_CHOICES(sizes))
+ */
+#define PEAL_CHOICE_TEXT(value_, label_)                              \
+	{                                                             \
+		.value = PEAL_INITIAL_TEXT(value_), .label = (label_) \
+	}
+#define PEAL_CHOICE_INT(value_, label_)                              \
+	{                                                            \
+		.value = PEAL_INITIAL_INT(value_), .label = (label_) \
+	}
+#define PEAL_CHOICES(array_)                   \
+	{                                      \
+		(array_), PEAL_COUNTOF(array_) \
+	}
+
 /*
  * A field. Made by the macros below; the members after the line are options, whose zero is the default.
  */
@@ -158,7 +186,8 @@ struct PEAL_NAMED_ONLY peal_field {
 	const char *through_fields[2];    /* its relations to this model and to the other one */
 	const char *table;                /* many-to-many: name of the automatic relation table */
 	bool asymmetrical; /* many-to-many to the own model: who follows is not followed for that */
-	const char *verbose_name;
+	struct peal_choice_list choices;
+	const char *verbose_name; /* NULL: the name with blanks for "_" */
 	const char *help_text;
 	uint32_t reserved;
 };
@@ -307,6 +336,43 @@ struct peal_field_list {
 		(array_), PEAL_COUNTOF(array_) \
 	}
 
+/*
+ * Indexes of several fields, named by their members or relations; "-" in front of one: from large to small.
+ *
+ *	static const struct peal_index article_indexes[] = {
+ *		PEAL_UNIQUE("author", "slug"),                  (Django: unique_together, UniqueConstraint)
+ *		PEAL_INDEX("status", "-published_at"),
+ *	};
+ *	PEAL_MODEL_DEFINE(article_model, struct article, ..., .indexes = PEAL_INDEXES(article_indexes));
+ */
+#define PEAL_INDEX_FIELDS_MAX 8
+
+struct peal_index {
+	const char *fields[PEAL_INDEX_FIELDS_MAX + 1]; /* ends with NULL */
+	bool unique;
+};
+
+#define PEAL_INDEX(...)                      \
+	{                                    \
+		.fields = { __VA_ARGS__ }    \
+	}
+#define PEAL_UNIQUE(...)                                     \
+	{                                                    \
+		.fields = { __VA_ARGS__ }, .unique = true    \
+	}
+
+struct peal_index_list {
+	const struct peal_index *items;
+	size_t count;
+};
+
+#define PEAL_INDEXES(array_)                   \
+	{                                      \
+		(array_), PEAL_COUNTOF(array_) \
+	}
+
+struct peal_problems; /* peal/validate.h */
+
 struct PEAL_NAMED_ONLY peal_model {
 	size_t size;   /* of the struct */
 	size_t offset; /* of its member instance */
@@ -318,6 +384,10 @@ struct PEAL_NAMED_ONLY peal_model {
 	struct peal_field_list fields;
 	const char *table;        /* NULL: "school_student" */
 	const char *verbose_name; /* NULL: the name in small letters */
+	struct peal_index_list indexes;
+	/* A part of peal_full_clean(): adds what is wrong with the row as a whole. Returns 0 or a failure. */
+	int (*clean)(struct peal_instance *instance, struct peal_problems *problems,
+		     struct peal_error *error);
 };
 
 /*
@@ -625,6 +695,15 @@ PEAL_API PEAL_MUST_CHECK int peal_field_get(const struct peal_instance *instance
 					    struct peal_value *ret_value, struct peal_error *error);
 PEAL_API PEAL_MUST_CHECK int peal_field_set(struct peal_instance *instance, const char *name,
 					    struct peal_value value, struct peal_error *error);
+
+/* The label of the value that a field of choices has; NULL when it is none of them, or there is no such field. */
+PEAL_API const char *peal_field_label(const struct peal_instance *instance, const char *name);
+
+/* The field of a member or relation, or NULL; and its .verbose_name, or its name in words. Returns buffer. */
+PEAL_API const struct peal_field *peal_model_field(const struct peal_model *model,
+						   const char *name);
+PEAL_API const char *peal_field_verbose_name(const struct peal_field *field, char *buffer,
+					     size_t size);
 
 /* The key; PEAL_NULL when it has none, and for an instance that has ended. */
 PEAL_API struct peal_value peal_key(const struct peal_instance *instance);

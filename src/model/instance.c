@@ -115,6 +115,27 @@ int peal_field_get(const struct peal_instance *instance, const char *name,
 	return 0;
 }
 
+const char *peal_field_label(const struct peal_instance *instance, const char *name)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+	size_t i = peal__column_find(state, name, strlen(name), NULL);
+	const struct peal_choice_list *choices;
+	struct peal_value value;
+
+	if (i == PEAL__NO_FIELD)
+		return NULL;
+	choices = &state->columns[i].field->choices;
+	value = peal__member_read(&state->columns[i], peal__row(instance));
+	for (size_t k = 0; k < choices->count; k++) {
+		struct peal_value choice = choices->items[k].value;
+
+		if (peal__column_accept(state, &state->columns[i], &choice, NULL) == 0 &&
+		    peal_value_equal(choice, value))
+			return choices->items[k].label;
+	}
+	return NULL;
+}
+
 static int set_data(struct peal_instance *instance, size_t offset, uint16_t storage,
 		    struct peal_value value)
 {

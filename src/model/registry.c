@@ -348,10 +348,62 @@ static int no_memory(struct peal_error *error)
 	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 }
 
+/* Whether the value is one that the column takes. */
+static bool is_taken(const struct peal__model_state *state, const struct peal__column *column,
+		     struct peal_value value)
+{
+	return peal__column_accept(state, column, &value, NULL) == 0;
+}
+
+static int values_check(const struct peal__model_state *state, const struct peal__column *column,
+			struct peal_error *error)
+{
+	const struct peal_field *field = column->field;
+
+	if (!is_taken(state, column, field->initial))
+		return wrong(state->model, field, ".initial does not fit the field", error);
+	if (!is_taken(state, column, field->set_value))
+		return wrong(state->model, field, ".set_value does not fit the field", error);
+	for (size_t i = 0; i < field->choices.count; i++)
+		if (!is_taken(state, column, field->choices.items[i].value))
+			return wrong(state->model, field, "a choice does not fit the field", error);
+	return 0;
+}
+
+static int index_check(const struct peal__model_state *state, const struct peal_index *index,
+		       struct peal_error *error)
+{
+	size_t count = 0;
+
+	while (index->fields[count]) {
+		const char *name = index->fields[count] + (index->fields[count][0] == '-');
+
+		if (peal__column_find(state, name, strlen(name), NULL) == PEAL__NO_FIELD)
+			return peal_error_set(error, PEAL_EINVAL, "%s: an index of \"%s\", which is no "
+					      "field", state->label, name);
+		if (++count > PEAL_INDEX_FIELDS_MAX)
+			return wrong(state->model, NULL, "an index has at most 8 fields", error);
+	}
+	return count ? 0 : wrong(state->model, NULL, "an index of no fields", error);
+}
+
+/* What only the columns can tell. */
+static int state_check(const struct peal__model_state *state, struct peal_error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < state->count && r == 0; i++)
+		r = values_check(state, &state->columns[i], error);
+	for (size_t i = 0; i < state->model->indexes.count && r == 0; i++)
+		r = index_check(state, &state->model->indexes.items[i], error);
+	return r;
+}
+
 static int state_new(const struct peal_model *model, struct peal__model_state **ret_state,
 		     struct peal_error *error)
 {
 	struct peal__model_state *state = peal__db_alloc(sizeof(*state));
+	int r;
 
 	if (!state)
 		return no_memory(error);
@@ -360,8 +412,12 @@ static int state_new(const struct peal_model *model, struct peal__model_state **
 		state_free(state);
 		return no_memory(error);
 	}
-	*ret_state = state;
-	return 0;
+	r = state_check(state, error);
+	if (r < 0)
+		state_free(state);
+	else
+		*ret_state = state;
+	return r;
 }
 
 /* ---- The list ---------------------------------------------------------------------------------------------------- */
@@ -585,4 +641,27 @@ size_t peal__column_find(const struct peal__model_state *state, const char *name
 			return i;
 	}
 	return size == 2 && memcmp(name, "pk", 2) == 0 ? state->key : PEAL__NO_FIELD;
+}
+
+const struct peal_field *peal_model_field(const struct peal_model *model, const char *name)
+{
+	for (size_t i = 0; i < model->fields.count; i++) {
+		const struct peal_field *field = &model->fields.items[i];
+		size_t size = strlen(field->name);
+
+		if (strcmp(field->name, name) == 0 ||
+		    (is_relation(field) && strncmp(field->name, name, size) == 0 &&
+		     strcmp(name + size, "_id") == 0))
+			return field;
+	}
+	return NULL;
+}
+
+const char *peal_field_verbose_name(const struct peal_field *field, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s", field->verbose_name ? field->verbose_name : field->name);
+	for (char *at = buffer; size && *at && !field->verbose_name; at++)
+		if (*at == '_')
+			*at = ' ';
+	return buffer;
 }

@@ -2,6 +2,10 @@
 /* Tables and indexes from models. What exists is left alone: changing it is the work of migrations. */
 #include "state.h"
 
+#include <stdio.h>
+
+#define IDENTIFIER_MAX 63 /* of PostgreSQL */
+
 static enum peal__column_type type_of(const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
@@ -40,7 +44,7 @@ static enum peal__column_type type_of(const struct peal__column *column)
 	return column->storage <= PEAL__S_I32 ? PEAL__COLUMN_INT32 : PEAL__COLUMN_INT64;
 }
 
-static unsigned length_of(const struct peal_field *field)
+unsigned peal__max_length(const struct peal_field *field)
 {
 	static const unsigned short defaults[] = {
 		[PEAL_FIELD_SLUG] = 50,  [PEAL_FIELD_EMAIL] = 254, [PEAL_FIELD_URL] = 200,
@@ -74,9 +78,9 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 	else if (target != column && type == PEAL__COLUMN_ID64)
 		type = PEAL__COLUMN_INT64;
 	peal__text_add(sql, dialect->types[type]);
-	if (type == PEAL__COLUMN_VARCHAR && length_of(target->field)) {
+	if (type == PEAL__COLUMN_VARCHAR && peal__max_length(target->field)) {
 		peal__text_add(sql, "(");
-		peal__text_add_number(sql, length_of(target->field));
+		peal__text_add_number(sql, peal__max_length(target->field));
 		peal__text_add(sql, ")");
 	}
 	if (type == PEAL__COLUMN_DECIMAL) {
@@ -158,25 +162,68 @@ static int create_table(struct peal__connection *c, const struct peal__model_sta
 	return run(c, &sql, error);
 }
 
+struct index {
+	const struct peal__column *columns[PEAL_INDEX_FIELDS_MAX];
+	bool descending[PEAL_INDEX_FIELDS_MAX];
+	size_t count;
+	const char *suffix; /* of its name */
+	bool unique;
+};
+
+/* A name that PostgreSQL would cut ends with a number made of all of it, so that no two are alike. */
+static void add_index_name(struct peal__text *sql, struct peal__text *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < name->size; i++)
+		hash = (hash ^ (unsigned char)name->data[i]) * 16777619u;
+	if (!name->failed && name->size > IDENTIFIER_MAX)
+		snprintf(name->data + IDENTIFIER_MAX - 9, 10, "_%08lx", (unsigned long)hash);
+	peal__text_add_name(sql, name->failed ? "" : name->data);
+	sql->failed |= name->failed;
+	peal__text_fini(name);
+}
+
 static int create_index(struct peal__connection *c, const struct peal__model_state *state,
-			const struct peal__column *column, struct peal_error *error)
+			const struct index *index, struct peal_error *error)
 {
 	struct peal__text name = { 0 }, sql = { 0 };
 
 	peal__text_add(&name, state->table);
-	peal__text_add(&name, "_");
-	peal__text_add(&name, column->db_name);
-	peal__text_add(&name, "_index");
-	peal__text_add(&sql, "CREATE INDEX IF NOT EXISTS ");
-	peal__text_add_name(&sql, name.failed ? "" : name.data);
+	for (size_t i = 0; i < index->count; i++) {
+		peal__text_add(&name, "_");
+		peal__text_add(&name, index->columns[i]->db_name);
+	}
+	peal__text_add(&name, index->suffix);
+	peal__text_add(&sql, index->unique ? "CREATE UNIQUE INDEX IF NOT EXISTS "
+					   : "CREATE INDEX IF NOT EXISTS ");
+	add_index_name(&sql, &name);
 	peal__text_add(&sql, " ON ");
 	peal__text_add_name(&sql, state->table);
-	peal__text_add(&sql, " (");
-	peal__text_add_name(&sql, column->db_name);
+	for (size_t i = 0; i < index->count; i++) {
+		peal__text_add(&sql, i ? ", " : " (");
+		peal__text_add_name(&sql, index->columns[i]->db_name);
+		peal__text_add(&sql, index->descending[i] ? " DESC" : "");
+	}
 	peal__text_add(&sql, ")");
-	sql.failed |= name.failed;
-	peal__text_fini(&name);
 	return run(c, &sql, error);
+}
+
+static int create_model_index(struct peal__connection *c, const struct peal__model_state *state,
+			      const struct peal_index *from, struct peal_error *error)
+{
+	struct index index = { .suffix = from->unique ? "_unique" : "_index",
+			       .unique = from->unique };
+
+	for (; from->fields[index.count]; index.count++) {
+		const char *name = from->fields[index.count];
+
+		index.descending[index.count] = *name == '-';
+		name += *name == '-';
+		index.columns[index.count] =
+			&state->columns[peal__column_find(state, name, strlen(name), NULL)];
+	}
+	return create_index(c, state, &index, error);
 }
 
 /* The columns that refer to a table which did not exist when theirs was made. */
@@ -214,28 +261,6 @@ static int refer_to_later(struct peal__connection *c, const struct peal__model_s
 	return r;
 }
 
-/* The pairs of an automatic relation table. */
-static int create_unique_pair(struct peal__connection *c, const struct peal__model_state *state,
-			      struct peal_error *error)
-{
-	struct peal__text name = { 0 }, sql = { 0 };
-
-	peal__text_add(&name, state->table);
-	peal__text_add(&name, "_pair");
-	peal__text_add(&sql, "CREATE UNIQUE INDEX IF NOT EXISTS ");
-	peal__text_add_name(&sql, name.failed ? "" : name.data);
-	peal__text_add(&sql, " ON ");
-	peal__text_add_name(&sql, state->table);
-	peal__text_add(&sql, " (");
-	peal__text_add_name(&sql, state->columns[1].db_name);
-	peal__text_add(&sql, ", ");
-	peal__text_add_name(&sql, state->columns[2].db_name);
-	peal__text_add(&sql, ")");
-	sql.failed |= name.failed;
-	peal__text_fini(&name);
-	return run(c, &sql, error);
-}
-
 static int create(struct peal__connection *c, const struct peal_model *model,
 		  struct peal_error *error)
 {
@@ -249,9 +274,23 @@ static int create(struct peal__connection *c, const struct peal_model *model,
 			      field->kind == PEAL_FIELD_ONE_TO_ONE;
 
 		if (!unique && (field->index || column->relation || field->kind == PEAL_FIELD_SLUG))
-			r = create_index(c, state, column, error);
+			r = create_index(c, state,
+					 &(struct index){ .columns = { column },
+							  .count = 1,
+							  .suffix = "_index" },
+					 error);
 	}
-	return r == 0 && state->link ? create_unique_pair(c, state, error) : r;
+	for (size_t i = 0; i < model->indexes.count && r == 0; i++)
+		r = create_model_index(c, state, &model->indexes.items[i], error);
+	if (r == 0 && state->link)
+		r = create_index(c, state,
+				 &(struct index){ .columns = { &state->columns[1],
+							       &state->columns[2] },
+						  .count = 2,
+						  .suffix = "_pair",
+						  .unique = true },
+				 error);
+	return r;
 }
 
 int peal_models_create_tables(const char *database, struct peal_error *error)

@@ -116,6 +116,9 @@ int peal__many_tie(struct peal__model_state *state, const struct peal_field *fie
 /* The relation of that name, of either side; NULL when there is none. */
 const struct peal__many *peal__many_find(const struct peal__model_state *state, const char *name);
 
+/* The largest length of a text, in characters; 0: any. (schema.c) */
+unsigned peal__max_length(const struct peal_field *field);
+
 /* ---- Members: member.c --------------------------------------------------------------------------------------- */
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row);

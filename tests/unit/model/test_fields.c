@@ -351,3 +351,149 @@ TEST(json_is_checked_strictly)
 	T_FALSE(peal__json_is_valid(deep, 1200));
 	T_TRUE(peal__json_is_valid(deep + 100, 1000));
 }
+
+/* ---- Choices, indexes, names ---------------------------------------------------------------------------------------- */
+
+struct shirt {
+	struct peal_instance instance;
+	int64_t id;
+	const char *size;
+	int16_t colour;
+	int64_t follower_id;
+	struct follower *follower;
+};
+PEAL_MODEL_DECLARE(shirt_model, struct shirt);
+
+static const struct peal_choice sizes[] = {
+	PEAL_CHOICE_TEXT("S", "small"),
+	PEAL_CHOICE_TEXT("L", "large"),
+};
+static const struct peal_choice colours[] = { PEAL_CHOICE_INT(1, "red"), PEAL_CHOICE_INT(2, "blue") };
+
+static const struct peal_field shirt_fields[] = {
+	PEAL_ID(struct shirt, id),
+	PEAL_CHAR(struct shirt, size, .max_length = 1, .choices = PEAL_CHOICES(sizes),
+		  .help_text = "as it is sewn"),
+	PEAL_INTEGER(struct shirt, colour, .choices = PEAL_CHOICES(colours),
+		     .verbose_name = "the colour"),
+	PEAL_FOREIGN_KEY(struct shirt, follower, follower_model, PEAL_CASCADE, .null = true),
+};
+static const struct peal_index shirt_indexes[] = {
+	PEAL_UNIQUE("size", "follower"),
+	PEAL_INDEX("-colour", "size"),
+};
+PEAL_MODEL_DEFINE(shirt_model, struct shirt, .app = "lab", .name = "Shirt",
+		  .table = "a_table_whose_name_is_so_long_that_every_index_of_it_is_cut",
+		  .fields = PEAL_FIELDS(shirt_fields), .indexes = PEAL_INDEXES(shirt_indexes));
+
+TEST(choices_have_labels_and_fields_have_names)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct shirt shirt;
+	char text[32];
+
+	T_OK(PEAL_MODELS_REGISTER(&error, &shirt_model));
+	must(shirt_model_init(&shirt, PEAL_WITH(PEAL_SET(shirt_model, size, "L")), &error), &error);
+	T_STR(peal_field_label(&shirt.instance, "size"), "large");
+	T_PTR(peal_field_label(&shirt.instance, "colour"), NULL);
+	T_PTR(peal_field_label(&shirt.instance, "nothing"), NULL);
+	shirt.colour = 2;
+	T_STR(peal_field_label(&shirt.instance, "colour"), "blue");
+	T_PTR(peal_model_field(&shirt_model, "follower_id"), &shirt_fields[3]);
+	T_PTR(peal_model_field(&shirt_model, "size"), &shirt_fields[1]);
+	T_PTR(peal_model_field(&shirt_model, "siz"), NULL);
+	T_STR(peal_model_field(&shirt_model, "size")->help_text, "as it is sewn");
+	T_STR(peal_field_verbose_name(&shirt_fields[2], text, sizeof(text)), "the colour");
+	T_STR(peal_field_verbose_name(peal_model_field(&exotic_model, "died"), text, sizeof(text)),
+	      "died");
+	peal_fini(&shirt.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(several_fields_are_unique_together)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct follower follower;
+	struct shirt shirt, other;
+
+	T_OK(PEAL_MODELS_REGISTER(&error, &shirt_model));
+	must(peal_models_create_tables(NULL, &error), &error);
+	must(peal_models_create_tables(NULL, &error), &error);
+	must(follower_model_create(&follower, NULL, &error), &error);
+	must(shirt_model_create(&shirt,
+				PEAL_WITH(PEAL_SET(shirt_model, size, "L"),
+					  PEAL_SET(shirt_model, follower_id, follower.id)),
+				&error),
+	     &error);
+	T_CODE(shirt_model_create(&other,
+				  PEAL_WITH(PEAL_SET(shirt_model, size, "L"),
+					    PEAL_SET(shirt_model, follower_id, follower.id)),
+				  &error),
+	       PEAL_EINTEGRITY);
+	must(shirt_model_create(&other, PEAL_WITH(PEAL_SET(shirt_model, size, "L")), &error),
+	     &error);
+	if (!runs_on("postgresql"))
+		T_INT(number_of("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND "
+				"tbl_name LIKE 'a_table%'"),
+		      3);
+	else
+		T_INT(number_of("SELECT count(*) FROM pg_indexes WHERE tablename LIKE 'a_table%' "
+				"AND schemaname = current_schema"),
+		      4);
+	peal_fini(&shirt.instance);
+	peal_fini(&other.instance);
+	peal_fini(&follower.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+#define WRONG(name_, field_, ...)                                                                \
+	static const struct peal_field name_##_fields[] = { PEAL_ID(struct exotic, length),      \
+							    field_ };                            \
+	PEAL_MODEL(name_##_model, struct exotic, .app = "lab", .name = "Wrong",                  \
+		   .fields = PEAL_FIELDS(name_##_fields), __VA_ARGS__)
+
+static const struct peal_index no_such[] = { PEAL_INDEX("born", "-nothing") };
+static const struct peal_index of_none[] = { { .unique = true } };
+
+WRONG(digits, PEAL_DECIMAL(struct exotic, price, .decimal_places = 2), .table = "t");
+WRONG(many_digits, PEAL_DECIMAL(struct exotic, price, .max_digits = 19), .table = "t");
+WRONG(places, PEAL_DECIMAL(struct exotic, price, .max_digits = 2, .decimal_places = 3),
+      .table = "t");
+WRONG(initial, PEAL_DATE(struct exotic, born, .initial = PEAL_INITIAL_INT(1)), .table = "t");
+WRONG(initial_digits,
+      PEAL_DECIMAL(struct exotic, price, .max_digits = 2, .decimal_places = 1,
+		   .initial = PEAL_INITIAL_DECIMAL(1234, 1)),
+      .table = "t");
+WRONG(choice, PEAL_DURATION(struct exotic, begins, .choices = PEAL_CHOICES(sizes)), .table = "t");
+WRONG(time_null, PEAL_TIME_OF_DAY(struct exotic, begins, .null = true), .table = "t");
+WRONG(index_field, PEAL_DATE(struct exotic, born), .indexes = PEAL_INDEXES(no_such));
+WRONG(index_empty, PEAL_DATE(struct exotic, born), .indexes = PEAL_INDEXES(of_none));
+
+TEST(tables_of_such_fields_are_checked)
+{
+	static const struct {
+		const struct peal_model *model;
+		const char *message;
+	} cases[] = {
+		{ &digits_model, "lab.Wrong.price: PEAL_DECIMAL needs .max_digits" },
+		{ &many_digits_model, "lab.Wrong.price: PEAL_DECIMAL needs .max_digits" },
+		{ &places_model, "lab.Wrong.price: PEAL_DECIMAL needs .max_digits" },
+		{ &initial_model, "lab.Wrong.born: .initial does not fit" },
+		{ &initial_digits_model, "lab.Wrong.price: .initial does not fit" },
+		{ &choice_model, "lab.Wrong.begins: a choice does not fit" },
+		{ &time_null_model, "lab.Wrong.begins: .null needs .has" },
+		{ &index_field_model, "lab.Wrong: an index of \"nothing\"" },
+		{ &index_empty_model, "lab.Wrong: an index of no fields" },
+	};
+	struct peal_error error = { 0 };
+
+	for (size_t i = 0; i < PEAL_COUNTOF(cases); i++) {
+		T_CODE(PEAL_MODELS_REGISTER(&error, cases[i].model), PEAL_EINVAL);
+		T_HAS(error.message, cases[i].message);
+		T_UINT(peal_models_count(), 0);
+	}
+}
