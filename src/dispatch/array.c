@@ -434,7 +434,7 @@ static void signals_reclaim(void)
 			retired_count++;
 		} else {
 			chain_free(signal->any.levels);
-			peal__text_free((char *)(uintptr_t)signal->name);
+			peal__text_free((char *)signal->name);
 			peal__free(signal, sizeof(*signal));
 		}
 	}
