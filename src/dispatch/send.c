@@ -40,7 +40,7 @@ static inline struct frame *enter(struct thread *thread, struct peal_signal *sig
 	struct frame *frame = thread->top;
 
 	publish(&thread->top, frame + 1);
-	store_relaxed(&frame->call.signal, signal);
+	store_release(&frame->call.signal, signal); /* the one before may be freed from here on */
 	frame->call.sender = sender;
 	frame->saved_errno = *thread->errno_address;
 	return frame;
@@ -633,8 +633,8 @@ static void leave_general(struct sending **guard)
 	/* The fast path relies on these being empty. */
 	frame->call.error = NULL;
 	frame->collector = NULL;
-	store_relaxed(&frame->pin[1], NULL);
-	store_relaxed(&frame->table, NULL);
+	store_release(&frame->pin[1], (array_t *)NULL);
+	store_release(&frame->table, (table_t *)NULL);
 	leave_guarded(&frame);
 }
 
