@@ -30,9 +30,12 @@
  * fork        A child cannot use the connections of its parent: every function returns PEAL_EFORK there. It opens
  *             its own database under another alias, or after peal_db_close(), which in a child closes nothing.
  * SQLite      Foreign keys are checked, a misspelt "column" is an error, a block that may write begins with BEGIN
- *             IMMEDIATE, and the journal is a rollback journal (journal_mode TRUNCATE, synchronous FULL), which is
- *             safe with every version of SQLite and beside other programs. Files in WAL mode are put back to it,
- *             because Debian 12's SQLite can lose committed rows in WAL mode.
+ *             IMMEDIATE. Writers take turns by the file DATABASE-ticket, so that none of them waits much longer than
+ *             the others. The journal is a rollback journal (journal_mode TRUNCATE, synchronous FULL), which is safe
+ *             with every version of SQLite and beside other programs; files in WAL mode are put back to it. With the
+ *             option .wal readers and writers do not wait for each other and commits are cheap (synchronous NORMAL:
+ *             a power cut may take the last of them); then nobody may write to the file without the ticket, because
+ *             SQLite before 3.51.3 can lose committed rows in WAL mode.
  * PostgreSQL  postgresql://USER@HOST:PORT/DATABASE, as libpq reads it. A lost connection is an error to whoever was
  *             using it, and is opened again outside of a block. When it is lost during a COMMIT, the server is asked
  *             what became of the transaction; SQLSTATE 08007 says that nobody knows. docs/databases.md has the rest.
@@ -57,7 +60,9 @@ struct PEAL_NAMED_ONLY peal_db_options {
 	const char *alias;        /* NULL: "default". Copied. */
 	uint32_t busy_timeout_ms; /* how long to wait for another writer; 0: 10 seconds */
 	bool read_only;           /* nothing may be written; SQLite: the file must exist */
-	uint32_t statement_timeout_ms; /* PostgreSQL: then a statement fails; 0: the server's own */
+	bool wal; /* SQLite: write-ahead log, see above. All users of the file must agree */
+	uint32_t
+		statement_timeout_ms; /* then a statement fails with 57014; 0: never, or the server's own */
 };
 
 /*

@@ -6,170 +6,28 @@
  * uuids as 32 hexadecimal digits, durations as microseconds, decimals as numbers: as Django keeps them, so that both
  * may use a file. A decimal of more than 15 digits, which SQLite would round, is refused. A database in memory is the "memdb" of SQLite, which connections of one process share.
  */
-#include "driver.h"
+#include "sqlite.h"
 
-#include "connection.h"
-#include "heap.h"
 #include "timestamp.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What each result code of SQLite means here. Extended codes first: the first match is taken. */
-static const struct {
-	int code;
-	int mask;
-	int peal_code;
-	char sqlstate[6];
-} results[] = {
-	{ SQLITE_CONSTRAINT_UNIQUE, ~0, PEAL_EINTEGRITY, "23505" },
-	{ SQLITE_CONSTRAINT_PRIMARYKEY, ~0, PEAL_EINTEGRITY, "23505" },
-	{ SQLITE_CONSTRAINT_ROWID, ~0, PEAL_EINTEGRITY, "23505" },
-	{ SQLITE_CONSTRAINT_FOREIGNKEY, ~0, PEAL_EINTEGRITY, "23503" },
-	{ SQLITE_CONSTRAINT_NOTNULL, ~0, PEAL_EINTEGRITY, "23502" },
-	{ SQLITE_CONSTRAINT_CHECK, ~0, PEAL_EINTEGRITY, "23514" },
-	{ SQLITE_CONSTRAINT, 0xff, PEAL_EINTEGRITY, "23000" },
-	{ SQLITE_NOMEM, 0xff, PEAL_ENOMEM, "53200" },
-	{ SQLITE_BUSY, 0xff, PEAL_EBUSY, "55P03" },
-	{ SQLITE_LOCKED, 0xff, PEAL_EBUSY, "55P03" },
-	{ SQLITE_CANTOPEN, 0xff, PEAL_ECONNECTION, "08001" },
-	{ SQLITE_NOTADB, 0xff, PEAL_ECONNECTION, "08001" },
-	{ SQLITE_FULL, 0xff, PEAL_EDB, "53100" },
-	{ SQLITE_IOERR, 0xff, PEAL_EDB, "58030" },
-	{ SQLITE_CORRUPT, 0xff, PEAL_EDB, "XX001" },
-	{ SQLITE_READONLY, 0xff, PEAL_EDB, "25006" },
-	{ SQLITE_TOOBIG, 0xff, PEAL_ELIMIT, "54000" },
-	{ SQLITE_RANGE, 0xff, PEAL_EINVAL, "07001" },
-	{ SQLITE_ERROR, 0xff, PEAL_EDB, "42000" },
-};
-
-static sqlite3 *handle_of(const struct peal__connection *c)
-{
-	return c->handle;
-}
-
-/* "UNIQUE constraint failed: school_student.name": the column of a constraint that names just one. */
-static void field_of_message(struct peal_error *error, const char *message)
-{
-	const char *at = strstr(message, "constraint failed: ");
-	const char *point = at ? strchr(at, '.') : NULL;
-	size_t size = point ? strlen(point + 1) : 0;
-
-	if (!size || size >= sizeof(error->field) || strchr(point, ','))
-		return;
-	memcpy(error->field, point + 1, size + 1);
-}
-
-static int failed(const struct peal__connection *c, int code, const char *what,
-		  struct peal_error *error)
-{
-	const char *message = c->handle ? sqlite3_errmsg(handle_of(c)) : sqlite3_errstr(code);
-	size_t i = 0;
-
-	while (i < PEAL_COUNTOF(results) - 1 && (code & results[i].mask) != results[i].code)
-		i++;
-	peal_error_set(error, results[i].peal_code, "%s: %s", message, what);
-	if (error) {
-		memcpy(error->sqlstate, results[i].sqlstate, sizeof(error->sqlstate));
-		if (results[i].peal_code == PEAL_EINTEGRITY)
-			field_of_message(error, message);
-		if ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR)
-			error->system_errno = c->handle ? sqlite3_system_errno(handle_of(c)) : 0;
-	}
-	return results[i].peal_code;
-}
-
-/* ---- Opening ------------------------------------------------------------------------------------------------- */
-
-static bool is_memory(const struct peal_db *db)
-{
-	return strcmp(db->url, ":memory:") == 0;
-}
-
-static int open_handle(struct peal__connection *c, struct peal_error *error)
-{
-	const struct peal_db *db = c->db;
-	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	const char *path = db->url;
-	char memory_name[64];
-	sqlite3 *handle = NULL;
-	int code;
-
-	flags |= db->options.read_only ? SQLITE_OPEN_READONLY
-				       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	if (is_memory(db)) {
-		snprintf(memory_name, sizeof(memory_name), "file:/peal-%u?vfs=memdb", db->serial);
-		path = memory_name;
-		flags |= SQLITE_OPEN_URI;
-	} else if (strncmp(path, "///", 3) == 0) {
-		path += 2;
-	}
-	if (!*path || (path[0] == ':' && !is_memory(db)))
-		return peal_error_set(
-			error, PEAL_EINVAL,
-			"the database URL \"sqlite:%s\" names no file: it must be sqlite:PATH or "
-			"sqlite::memory:",
-			db->url);
-	code = sqlite3_open_v2(path, &handle, flags, NULL);
-	c->handle = handle;
-	if (code == SQLITE_OK)
-		return 0;
-	failed(c, code, path, error);
-	sqlite3_close(handle);
-	c->handle = NULL;
-	return error && error->code ? error->code : PEAL_ECONNECTION;
-}
-
-static int set_up(struct peal__connection *c, struct peal_error *error)
-{
-	sqlite3 *db = c->handle;
-	int code;
-
-	sqlite3_busy_timeout(db, (int)c->db->options.busy_timeout_ms);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-	/* The first read of the file: here it turns out not to be a database, or not to be readable. */
-	code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
-	if (code == SQLITE_OK && !c->db->options.read_only && !is_memory(c->db))
-		code = sqlite3_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL",
-				    NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : failed(c, code, c->db->url, error);
-}
-
-static int open_connection(struct peal__connection *c, struct peal_error *error)
-{
-	int r = open_handle(c, error);
-
-	if (r < 0)
-		return r;
-	r = set_up(c, error);
-	if (r < 0) {
-		sqlite3_close(c->handle);
-		c->handle = NULL;
-	}
-	return r;
-}
-
-static void close_connection(struct peal__connection *c)
-{
-	sqlite3_close(c->handle);
-	c->handle = NULL;
-}
 
 /* ---- Statements ---------------------------------------------------------------------------------------------- */
 
 static int execute(struct peal__connection *c, const char *sql, struct peal_error *error)
 {
-	int code = sqlite3_exec(c->handle, sql, NULL, NULL, NULL);
+	struct peal__sqlite *sqlite = c->handle;
+	int r = 0;
 
-	return code == SQLITE_OK ? 0 : failed(c, code, sql, error);
+	if (strcmp(sql, PEAL__SQLITE_BEGIN) == 0)
+		r = peal__sqlite_take(c, error);
+	if (r == 0 && sqlite3_exec(sqlite->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		r = peal__sqlite_failed(c, sqlite3_extended_errcode(sqlite->db), sql, error);
+	peal__sqlite_give(sqlite);
+	return r;
 }
 
 static int commit(struct peal__connection *c, struct peal_error *error)
@@ -179,7 +37,8 @@ static int commit(struct peal__connection *c, struct peal_error *error)
 
 static enum peal__transaction_state transaction_state(struct peal__connection *c)
 {
-	return sqlite3_get_autocommit(c->handle) ? PEAL__TRANSACTION_NONE : PEAL__TRANSACTION_OPEN;
+	return sqlite3_get_autocommit(peal__sqlite_of(c)) ? PEAL__TRANSACTION_NONE
+							  : PEAL__TRANSACTION_OPEN;
 }
 
 static int prepare(struct peal__statement *s, const char *sql, size_t size,
@@ -187,11 +46,11 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 {
 	sqlite3_stmt *handle = NULL;
 	const char *rest = NULL;
-	int code = sqlite3_prepare_v3(s->connection->handle, sql, (int)size,
+	int code = sqlite3_prepare_v3(peal__sqlite_of(s->connection), sql, (int)size,
 				      SQLITE_PREPARE_PERSISTENT, &handle, &rest);
 
 	if (code != SQLITE_OK)
-		return failed(s->connection, code, sql, error);
+		return peal__sqlite_failed(s->connection, code, sql, error);
 	if (!handle || rest[strspn(rest, " \t\n;")]) {
 		sqlite3_finalize(handle);
 		return peal_error_set(error, PEAL_EINVAL, "not one SQL statement: %s", sql);
@@ -289,7 +148,7 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 		return peal_error_set(error, PEAL_ETYPE,
 				      "parameter $%d is not a value that a database knows", at);
 	}
-	return code == SQLITE_OK ? 0 : failed(s->connection, code, s->sql, error);
+	return code == SQLITE_OK ? 0 : peal__sqlite_failed(s->connection, code, s->sql, error);
 }
 
 /* One column as SQLite keeps it. */
@@ -380,15 +239,60 @@ static int convert(struct peal__statement *s, int i, uint32_t kind, struct peal_
 	return 0;
 }
 
+/* A statement that writes begins: it needs the ticket, and keeps it at least until it has ended. */
+static int begin_writing(struct peal__statement *s, struct peal_error *error)
+{
+	struct peal__sqlite *sqlite = s->connection->handle;
+	int r = peal__sqlite_take(s->connection, error);
+
+	if (r == 0)
+		sqlite->writers++;
+	return r;
+}
+
+static void end_writing(struct peal__sqlite *sqlite)
+{
+	if (sqlite->writers)
+		sqlite->writers--;
+	peal__sqlite_give(sqlite);
+}
+
+/* SQLite's result. */
+static int run(struct peal__statement *s)
+{
+	struct peal__sqlite *sqlite = s->connection->handle;
+	bool writes = sqlite->ticket && !sqlite3_stmt_readonly(s->handle);
+	int code;
+
+	peal__sqlite_limit_time(s->connection);
+	code = sqlite3_step(s->handle);
+	if (writes && code != SQLITE_ROW)
+		end_writing(sqlite);
+	return code;
+}
+
+static bool begins_to_write(const struct peal__statement *s)
+{
+	const struct peal__sqlite *sqlite = s->connection->handle;
+
+	return sqlite->ticket && !sqlite3_stmt_readonly(s->handle) && !sqlite3_stmt_busy(s->handle);
+}
+
 static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
 		struct peal_error *error)
 {
-	int code = sqlite3_step(s->handle);
+	int code, r;
 
+	if (begins_to_write(s)) {
+		r = begin_writing(s, error);
+		if (r < 0)
+			return r;
+	}
+	code = run(s);
 	if (code == SQLITE_DONE)
 		return PEAL_DONE;
 	if (code != SQLITE_ROW)
-		return failed(s->connection, code, s->sql, error);
+		return peal__sqlite_failed(s->connection, code, s->sql, error);
 	for (int i = 0; values && i < (int)s->width; i++) {
 		values[i] = column(s->handle, i);
 		/* A text or bytes without memory for it comes as NULL. */
@@ -396,10 +300,9 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 			    (values[i].kind == PEAL_VALUE_TEXT ||
 			     (values[i].kind == PEAL_VALUE_BYTES && values[i].as.text.size)) &&
 			    !values[i].as.text.data))
-			return failed(s->connection, SQLITE_NOMEM, s->sql, error);
+			return peal__sqlite_failed(s->connection, SQLITE_NOMEM, s->sql, error);
 		if (kinds && PEAL_UNLIKELY(kinds[i] != values[i].kind)) {
-			int r = convert(s, i, kinds[i], &values[i], error);
-
+			r = convert(s, i, kinds[i], &values[i], error);
 			if (r < 0)
 				return r;
 		}
@@ -409,18 +312,24 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 
 static void reset(struct peal__statement *s)
 {
+	struct peal__sqlite *sqlite = s->connection->handle;
+	bool writing =
+		sqlite->ticket && sqlite3_stmt_busy(s->handle) && !sqlite3_stmt_readonly(s->handle);
+
 	sqlite3_reset(s->handle);
+	if (writing)
+		end_writing(sqlite);
 	sqlite3_clear_bindings(s->handle);
 }
 
 static int64_t changes(struct peal__connection *c)
 {
-	return sqlite3_changes64(c->handle);
+	return sqlite3_changes64(peal__sqlite_of(c));
 }
 
 static int64_t insert_id(struct peal__connection *c)
 {
-	return sqlite3_last_insert_rowid(c->handle);
+	return sqlite3_last_insert_rowid(peal__sqlite_of(c));
 }
 
 const struct peal__driver peal__sqlite_driver = {
@@ -453,10 +362,10 @@ const struct peal__driver peal__sqlite_driver = {
 		.text_order = "",
 		.returning = false,
 	},
-	.open = open_connection,
-	.close = close_connection,
+	.open = peal__sqlite_open,
+	.close = peal__sqlite_close,
 	.execute = execute,
-	.begin = "BEGIN IMMEDIATE",
+	.begin = PEAL__SQLITE_BEGIN,
 	.begin_read_only = "BEGIN DEFERRED",
 	.commit = commit,
 	.transaction_state = transaction_state,
