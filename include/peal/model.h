@@ -483,6 +483,8 @@ PEAL_API PEAL_MUST_CHECK int peal_models_create_tables(const char *database,
  * Named values: C's keyword arguments for fields
  */
 
+struct peal_query;
+
 /* A field (or a lookup, see peal/query.h) by name, and a value. Borrowed for the call. */
 struct PEAL_NAMED_ONLY peal_named {
 	const char *name;
@@ -491,16 +493,24 @@ struct PEAL_NAMED_ONLY peal_named {
 	size_t count;
 	uint32_t operation; /* enum peal_operation */
 	uint32_t reserved;
-};
-
-enum peal_operation {
-	PEAL_ASSIGN = 0,
-	PEAL_ADD = 1, /* in an update: to the column's value, in the database */
+	const struct peal_named *conditions; /* of PEAL_ANY() and its like, up to one without a name */
+	const struct peal_query *query; /* "in" what it finds, of which value is a column's name */
 };
 
 struct peal_named_list {
 	const struct peal_named *items;
 	size_t count;
+};
+
+enum peal_operation {
+	PEAL_ASSIGN = 0,
+	PEAL_ADD = 1, /* in an update: to the column's value, in the database */
+	PEAL_SUBTRACT = 2,
+	PEAL_MULTIPLY = 3,
+	PEAL_ANY_OF = 4, /* conditions: peal/query.h */
+	PEAL_ALL_OF = 5,
+	PEAL_NOT_ALL_OF = 6,
+	PEAL_OF_QUERY = 7, /* PEAL_IN_QUERY() */
 };
 
 /* PEAL_WITH(PEAL_SET(...), PEAL_SET(...), ...): a list of them. */

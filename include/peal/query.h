@@ -20,6 +20,11 @@
  * the wrong type, no memory, a query that could not be made at all) is remembered, and returned by the function that
  * runs the query, before any SQL. With PEAL_WHERE and PEAL_IS the compiler finds most of it.
  *
+ * Relations   A condition, an order or a column may be reached through relations, forward by the relation's name and
+ *             backward by its related_name (else the other model's name in small letters): "author__name__icontains",
+ *             "articles__title". C knows the forward ones: PEAL_WHERE(article_model, author->name, icontains, "sharma").
+ *             A row that is reached over several rows comes once for each of them: peal_query_distinct(). Conditions of
+ *             one call are about the same of several rows, those of separate calls each about any.
  * Lookups     exact, iexact, contains, icontains, startswith, istartswith, endswith, iendswith, gt, gte, lt, lte,
  *             isnull, in, range; by name "name__icontains". The i-forms fold ASCII letters only on SQLite. pk is
  *             the primary key, whatever its name.
@@ -48,8 +53,9 @@ PEAL_API const struct peal_model *peal_query_model(const struct peal_query *quer
 PEAL_API void peal_query_using(struct peal_query *query, const char *alias);
 
 /*
- * Keep the rows that meet all conditions; any of them; not all of them. Calls add up: a row must pass each. Values
- * are copied. For rows whose column is null a negated condition holds, as in Django.
+ * Keep the rows that meet all conditions; any of them; not all of them. Calls add up: a row must pass each; not after
+ * a slice. Values are copied. For rows whose column is null a negated condition holds, as in Django, and a condition
+ * over several rows that is negated means: none of them.
  */
 PEAL_API void peal_query_filter(struct peal_query *query, const struct peal_named_list *conditions);
 PEAL_API void peal_query_filter_any(struct peal_query *query,
@@ -79,10 +85,61 @@ PEAL_API void peal_query_exclude(struct peal_query *query,
 		.reserved = PEAL__EXISTS(model_, member_)                      \
 	}
 
+/* Over a relation from several rows: PEAL_WHERE_OF("articles", article_model, title, contains, "C"). */
+#define PEAL_WHERE_OF(path_, model_, member_, lookup_, value_)                   \
+	{                                                                        \
+		.name = path_ "__" #member_ PEAL__LOOKUP_##lookup_,              \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+	}
+
+/* One of those that another query finds, by a column of its: PEAL_IN_QUERY(article_model, author_id, people, "pk"). */
+#define PEAL_IN_QUERY(model_, member_, query_, column_)                                      \
+	{                                                                                    \
+		.name = #member_ "__in", .operation = PEAL_OF_QUERY, .query = (query_),      \
+		.value = peal_value_text(column_), .reserved = PEAL__EXISTS(model_, member_) \
+	}
+
+/*
+ * Conditions in conditions:
+ *
+ *	peal_query_filter(query, PEAL_WITH(PEAL_IS(article_model, status, 1),
+ *					   PEAL_ANY(PEAL_WHERE(article_model, word_count, lt, 100),
+ *						    PEAL_NOT(PEAL_IS(article_model, author->name, "Ana")))));
+ *
+ * PEAL_NOT with several means: not all of them.
+ */
+#define PEAL_ANY(...) PEAL__CONDITIONS(PEAL_ANY_OF, __VA_ARGS__)
+#define PEAL_ALL(...) PEAL__CONDITIONS(PEAL_ALL_OF, __VA_ARGS__)
+#define PEAL_NOT(...) PEAL__CONDITIONS(PEAL_NOT_ALL_OF, __VA_ARGS__)
+
+/*
+ * What the database computes from columns, for a value in a condition or an update (Django: F).
+ *
+ *	PEAL_WHERE(article_model, word_count, gt, PEAL_F(article_model, author->age))
+ *	PEAL_SET(article_model, word_count, PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, word_count), 2), 1))
+ */
+enum {
+	PEAL_VALUE_FIELD = 64, /* as.text: a name */
+	PEAL_VALUE_EXPRESSION = 65,
+};
+
+struct PEAL_NAMED_ONLY peal_expression {
+	uint32_t operation; /* PEAL_ADD, PEAL_SUBTRACT, PEAL_MULTIPLY */
+	struct peal_value left, right;
+};
+
+#define PEAL_F(model_, member_) peal__value_field(PEAL__EXISTS(model_, member_), #member_)
+#define PEAL_PLUS(a_, b_) PEAL__EXPRESSION(PEAL_ADD, a_, b_)
+#define PEAL_MINUS(a_, b_) PEAL__EXPRESSION(PEAL_SUBTRACT, a_, b_)
+#define PEAL_TIMES(a_, b_) PEAL__EXPRESSION(PEAL_MULTIPLY, a_, b_)
+
 /* Columns by name, "-" in front for descending. Replaces an earlier order. */
 #define peal_query_order_by(query_, ...) \
 	peal_query_order_by_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
 PEAL_API void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names);
+
+/* Each row once. */
+PEAL_API void peal_query_distinct(struct peal_query *query);
 
 /* Of what there is, skip offset rows, then take limit (INT64_MAX: all). */
 PEAL_API void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit);
@@ -120,10 +177,97 @@ PEAL_API PEAL_MUST_CHECK int peal_query_first(struct peal_query *query,
 					      struct peal_instance *instance,
 					      struct peal_error *error);
 
+/* The last one: the first in the opposite order. */
+PEAL_API PEAL_MUST_CHECK int peal_query_last(struct peal_query *query,
+					     struct peal_instance *instance,
+					     struct peal_error *error);
+
 PEAL_API PEAL_MUST_CHECK int peal_query_count(struct peal_query *query, int64_t *ret_count,
 					      struct peal_error *error);
 PEAL_API PEAL_MUST_CHECK int peal_query_exists(struct peal_query *query, bool *ret_exists,
 					       struct peal_error *error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Values and aggregates
+ */
+
+/*
+ * Columns instead of instances, relations included (Django: values_list). No init signals.
+ *
+ *	r = peal_query_values(query, &(const struct peal_names)PEAL_NAMES("title", "author__name"), &values, &error);
+ *	for (size_t i = 0; i < peal_values_count(values); i++)
+ *		puts(peal_values_at(values, i)[1].as.text.data);
+ *	peal_values_free(values);
+ */
+struct peal_values;
+
+PEAL_API PEAL_MUST_CHECK int peal_query_values(struct peal_query *query,
+					       const struct peal_names *names,
+					       struct peal_values **ret_values,
+					       struct peal_error *error);
+PEAL_API size_t peal_values_count(const struct peal_values *values);
+/* The values of a row, in the order of the names; borrowed from values. NULL when row is too large. */
+PEAL_API const struct peal_value *peal_values_at(const struct peal_values *values, size_t row);
+PEAL_API void peal_values_free(struct peal_values *values);
+
+enum peal_function {
+	PEAL_FUNCTION_COUNT = 1,
+	PEAL_FUNCTION_SUM = 2,
+	PEAL_FUNCTION_AVG = 3,
+	PEAL_FUNCTION_MIN = 4,
+	PEAL_FUNCTION_MAX = 5,
+};
+
+struct PEAL_NAMED_ONLY peal_aggregate {
+	uint32_t function; /* enum peal_function */
+	bool distinct;     /* of equal values only one counts */
+	const char *field; /* NULL, with count: the rows */
+	const char *as;    /* its name in an annotation */
+};
+
+struct peal_aggregate_list {
+	const struct peal_aggregate *items;
+	size_t count;
+};
+
+/* PEAL_AGGREGATES(PEAL_COUNT("articles", .as = "article_count"), PEAL_AVG("age")) */
+#define PEAL_AGGREGATES(...)                                             \
+	(&(const struct peal_aggregate_list){                            \
+		(const struct peal_aggregate[]){ __VA_ARGS__ },          \
+		sizeof((const struct peal_aggregate[]){ __VA_ARGS__ }) / \
+			sizeof(struct peal_aggregate) })
+#define PEAL_COUNT(...) PEAL__AGGREGATE(PEAL_FUNCTION_COUNT, __VA_ARGS__)
+#define PEAL_SUM(...) PEAL__AGGREGATE(PEAL_FUNCTION_SUM, __VA_ARGS__)
+#define PEAL_AVG(...) PEAL__AGGREGATE(PEAL_FUNCTION_AVG, __VA_ARGS__)
+#define PEAL_MIN(...) PEAL__AGGREGATE(PEAL_FUNCTION_MIN, __VA_ARGS__)
+#define PEAL_MAX(...) PEAL__AGGREGATE(PEAL_FUNCTION_MAX, __VA_ARGS__)
+
+/*
+ * Aggregates of all rows of the query, in their order. Of no rows everything but a count is null. A text belongs to
+ * the query.
+ *
+ *	struct peal_value values[2];
+ *	r = peal_query_aggregate(query, PEAL_AGGREGATES(PEAL_SUM("word_count"), PEAL_MAX("title")), values, &error);
+ */
+PEAL_API PEAL_MUST_CHECK int peal_query_aggregate(struct peal_query *query,
+						  const struct peal_aggregate_list *aggregates,
+						  struct peal_value *ret_values,
+						  struct peal_error *error);
+
+/*
+ * Aggregates of groups, known by their names to the calls that follow: filter, order, values. With values, rows that
+ * are equal in all the other columns named make a group; with instances each row is one (Django: annotate).
+ *
+ *	peal_query_annotate(articles, PEAL_AGGREGATES(PEAL_COUNT("pk", .as = "n")));
+ *	peal_query_filter(articles, PEAL_WITH(PEAL_ARG("n__gt", PEAL_INT(1))));
+ *	r = peal_query_values(articles, &(const struct peal_names)PEAL_NAMES("author__name", "n"), &values, &error);
+ */
+PEAL_API void peal_query_annotate(struct peal_query *query,
+				  const struct peal_aggregate_list *aggregates);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Changing rows
+ */
 
 /*
  * Change columns of all rows of the query by one statement; no signals. PEAL_INCREMENT adds to what the column has, in
@@ -145,6 +289,42 @@ PEAL_API PEAL_MUST_CHECK int peal_query_update(struct peal_query *query,
 PEAL_API PEAL_MUST_CHECK int peal_query_delete(struct peal_query *query,
 					       struct peal_deleted *ret_deleted,
 					       struct peal_error *error);
+
+/* Without a second mention of the arguments: they would double with each level. */
+#define PEAL__CONDITIONS(operation_, ...)                                          \
+	{                                                                          \
+		.operation = operation_, .conditions = (const struct peal_named[]) \
+		{                                                                  \
+			__VA_ARGS__,                                               \
+			{                                                          \
+				.name = NULL                                       \
+			}                                                          \
+		}                                                                  \
+	}
+#define PEAL__AGGREGATE(function_, ...)                     \
+	{                                                   \
+		.function = function_, .field = __VA_ARGS__ \
+	}
+#define PEAL__EXPRESSION(operation_, a_, b_)                    \
+	peal__value_expression(&(const struct peal_expression){ \
+		.operation = operation_, .left = PEAL_VALUE(a_), .right = PEAL_VALUE(b_) })
+
+static inline struct peal_value peal__value_field(uint32_t unused, const char *name)
+{
+	struct peal_value value = peal_value_text(name);
+
+	value.kind = PEAL_VALUE_FIELD + unused;
+	return value;
+}
+
+static inline struct peal_value peal__value_expression(const struct peal_expression *expression)
+{
+	struct peal_value value = { 0 };
+
+	value.kind = PEAL_VALUE_EXPRESSION;
+	value.as.text.data = (const char *)expression;
+	return value;
+}
 
 /* 0, when there is such a member. */
 #define PEAL__EXISTS(model_, member_) (0 * (uint32_t)sizeof(((model_##_row *)0)->member_))

@@ -813,9 +813,12 @@ static int delete_by_query(struct collector *c, struct peal_query *query)
 
 static int delete_loaded(struct collector *c, struct peal_query *query)
 {
+	struct peal_query once = *query; /* also when it is reached over several others */
 	struct peal_rows *rows;
-	int r = peal_query_all(query, &rows, c->error);
+	int r;
 
+	once.distinct |= once.join_count > 1;
+	r = peal_query_all(&once, &rows, c->error);
 	if (r != 0)
 		return r;
 	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count,

@@ -21,6 +21,116 @@ static void again(struct peal__compiled *compiled)
 	peal__text_add_number(&compiled->sql, compiled->count);
 }
 
+/* ---- Names ----------------------------------------------------------------------------------------------------------- */
+
+/* The model's table has its own name, those joined to it t1, t2, ...; in the second inner query s2t0, s2t1, ... */
+static void table_name(struct peal__compiled *compiled, size_t join)
+{
+	struct peal__text *sql = &compiled->sql;
+
+	if (!compiled->scope && !join) {
+		peal__text_add_name(sql, compiled->query->state->table);
+		return;
+	}
+	if (compiled->scope) {
+		peal__text_add(sql, "s");
+		peal__text_add_number(sql, compiled->scope);
+	}
+	peal__text_add(sql, "t");
+	peal__text_add_number(sql, join);
+}
+
+static void column_name(struct peal__compiled *compiled, size_t join,
+			const struct peal__column *column)
+{
+	if (compiled->qualified) {
+		table_name(compiled, join);
+		peal__text_add(&compiled->sql, ".");
+	}
+	peal__text_add_name(&compiled->sql, column->db_name);
+}
+
+void peal__compile_place(struct peal__compiled *compiled, const struct peal__place *place)
+{
+	column_name(compiled, place->join, place->column);
+}
+
+static const struct peal__dialect *dialect_of(const struct peal_query *query)
+{
+	return &peal_db_get(query->alias)->driver->dialect;
+}
+
+void peal__compile_begin(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	if (!compiled->dialect)
+		compiled->dialect = dialect_of(query);
+	compiled->query = query;
+	compiled->qualified = compiled->scope || query->join_count > 1;
+}
+
+/* ---- Expressions ------------------------------------------------------------------------------------------------------- */
+
+void peal__compile_operand(struct peal__compiled *compiled, const struct peal__operand *operand)
+{
+	static const char *const signs[] = {
+		[PEAL_ADD] = " + ",
+		[PEAL_SUBTRACT] = " - ",
+		[PEAL_MULTIPLY] = " * ",
+	};
+
+	if (operand->operation == PEAL_ASSIGN) {
+		if (operand->place.column)
+			peal__compile_place(compiled, &operand->place);
+		else
+			peal__compile_value(compiled, &operand->value);
+		return;
+	}
+	peal__text_add(&compiled->sql, "(");
+	peal__compile_operand(compiled, operand->left);
+	peal__text_add(&compiled->sql, signs[operand->operation]);
+	peal__compile_operand(compiled, operand->right);
+	peal__text_add(&compiled->sql, ")");
+}
+
+/* Databases differ in the types of sums and averages: they are made whole and real. */
+void peal__compile_aggregate(struct peal__compiled *compiled,
+			     const struct peal__aggregate *aggregate)
+{
+	static const char *const names[] = {
+		[PEAL_FUNCTION_COUNT] = "count(",  [PEAL_FUNCTION_SUM] = "CAST(sum(",
+		[PEAL_FUNCTION_AVG] = "CAST(avg(", [PEAL_FUNCTION_MIN] = "min(",
+		[PEAL_FUNCTION_MAX] = "max(",
+	};
+	struct peal__text *sql = &compiled->sql;
+
+	peal__text_add(sql, names[aggregate->function]);
+	if (aggregate->distinct)
+		peal__text_add(sql, "DISTINCT ");
+	if (aggregate->place.column)
+		peal__compile_place(compiled, &aggregate->place);
+	else
+		peal__text_add(sql, "*");
+	peal__text_add(sql, ")");
+	if (aggregate->function == PEAL_FUNCTION_AVG ||
+	    (aggregate->function == PEAL_FUNCTION_SUM &&
+	     aggregate->place.column->value_kind == PEAL_VALUE_REAL))
+		peal__text_add(sql, " AS double precision)");
+	else if (aggregate->function == PEAL_FUNCTION_SUM)
+		peal__text_add(sql, aggregate->place.column->value_kind == PEAL_VALUE_DECIMAL
+					    ? " AS numeric)"
+					    : " AS bigint)");
+}
+
+/* ---- Conditions -------------------------------------------------------------------------------------------------------- */
+
+static void target(struct peal__compiled *compiled, const struct peal__condition *condition)
+{
+	if (condition->aggregate)
+		peal__compile_aggregate(compiled, condition->aggregate);
+	else
+		peal__compile_place(compiled, &condition->place);
+}
+
 static void compare(struct peal__compiled *compiled, const struct peal__condition *condition)
 {
 	static const char *const operators[] = {
@@ -28,20 +138,46 @@ static void compare(struct peal__compiled *compiled, const struct peal__conditio
 		[PEAL__LT] = " < ",    [PEAL__LTE] = " <= ",
 	};
 
-	if (condition->lookup == PEAL__EXACT && condition->values[0].kind == PEAL_VALUE_NULL) {
+	if (!condition->operand && condition->values[0].kind == PEAL_VALUE_NULL) {
 		peal__text_add(&compiled->sql, " IS NULL");
 		return;
 	}
 	peal__text_add(&compiled->sql, operators[condition->lookup]);
-	peal__compile_value(compiled, &condition->values[0]);
+	if (condition->operand)
+		peal__compile_operand(compiled, condition->operand);
+	else
+		peal__compile_value(compiled, &condition->values[0]);
+}
+
+/* (SELECT column FROM ... WHERE ...), in a scope of its own. */
+static void inner_select(struct peal__compiled *compiled, const struct peal_query *inner)
+{
+	const struct peal_query *outer = compiled->query;
+	unsigned scope = compiled->scope;
+	bool qualified = compiled->qualified;
+
+	compiled->scope = ++compiled->scopes;
+	peal__compile_begin(compiled, inner);
+	peal__text_add(&compiled->sql, inner->distinct ? "(SELECT DISTINCT " : "(SELECT ");
+	peal__compile_place(compiled, &inner->column);
+	peal__compile_from(compiled, inner);
+	peal__compile_group(compiled, inner, &inner->column, 1);
+	peal__compile_tail(compiled, inner);
+	peal__text_add(&compiled->sql, ")");
+	compiled->query = outer;
+	compiled->scope = scope;
+	compiled->qualified = qualified;
 }
 
 static void one_of(struct peal__compiled *compiled, const struct peal__condition *condition)
 {
-	peal__text_add(&compiled->sql, " IN (");
+	peal__text_add(&compiled->sql, " IN ");
+	if (condition->query) {
+		inner_select(compiled, condition->query);
+		return;
+	}
 	for (size_t i = 0; i < condition->count; i++) {
-		if (i)
-			peal__text_add(&compiled->sql, ", ");
+		peal__text_add(&compiled->sql, i ? ", " : "(");
 		peal__compile_value(compiled, &condition->values[i]);
 	}
 	peal__text_add(&compiled->sql, ")");
@@ -67,18 +203,17 @@ void peal__compile_related(struct peal__compiled *compiled, const struct peal__m
 static void part(struct peal__compiled *compiled, const struct peal__condition *condition)
 {
 	struct peal__text *sql = &compiled->sql;
-	const char *name = condition->column->db_name;
 
 	peal__text_add(sql, "length(");
-	peal__text_add_name(sql, name);
+	target(compiled, condition);
 	peal__text_add(sql, ") >= length(");
 	peal__compile_value(compiled, &condition->values[0]);
 	peal__text_add(sql, ") AND substr(");
-	peal__text_add_name(sql, name);
+	target(compiled, condition);
 	peal__text_add(sql, ", 1");
 	if (condition->lookup == PEAL__ENDSWITH) {
 		peal__text_add(sql, " + length(");
-		peal__text_add_name(sql, name);
+		target(compiled, condition);
 		peal__text_add(sql, ") - length(");
 		again(compiled);
 		peal__text_add(sql, ")");
@@ -89,33 +224,25 @@ static void part(struct peal__compiled *compiled, const struct peal__condition *
 	again(compiled);
 }
 
-static void compile_condition(struct peal__compiled *compiled, const struct peal__dialect *dialect,
-			      const struct peal__condition *condition)
+static void contains(struct peal__compiled *compiled, const struct peal__condition *condition)
+{
+	peal__text_add(&compiled->sql, compiled->dialect->position);
+	peal__text_add(&compiled->sql, "(");
+	target(compiled, condition);
+	peal__text_add(&compiled->sql, ", ");
+	peal__compile_value(compiled, &condition->values[0]);
+	peal__text_add(&compiled->sql, ") > 0");
+}
+
+/* What follows the column. */
+static void test(struct peal__compiled *compiled, const struct peal__condition *condition)
 {
 	struct peal__text *sql = &compiled->sql;
 
-	if (condition->lookup == PEAL__IN && !condition->count) {
-		peal__text_add(sql, "1 = 0");
-		return;
-	}
-	if (condition->lookup == PEAL__STARTSWITH || condition->lookup == PEAL__ENDSWITH) {
-		part(compiled, condition);
-		return;
-	}
-	if (condition->lookup == PEAL__CONTAINS) {
-		peal__text_add(sql, dialect->position);
-		peal__text_add(sql, "(");
-		peal__text_add_name(sql, condition->column->db_name);
-		peal__text_add(sql, ", ");
-		peal__compile_value(compiled, &condition->values[0]);
-		peal__text_add(sql, ") > 0");
-		return;
-	}
-	peal__text_add_name(sql, condition->column->db_name);
 	switch (condition->lookup) {
 	case PEAL__LIKE:
 		peal__text_add(sql, " ");
-		peal__text_add(sql, dialect->like_nocase);
+		peal__text_add(sql, compiled->dialect->like_nocase);
 		peal__text_add(sql, " ");
 		peal__compile_value(compiled, &condition->values[0]);
 		peal__text_add(sql, " ESCAPE '\\'");
@@ -141,48 +268,177 @@ static void compile_condition(struct peal__compiled *compiled, const struct peal
 	}
 }
 
-/* In a negation a null column must make the condition false, not unknown. */
-static bool needs_not_null(const struct peal__group *group, const struct peal__condition *condition)
+static void operand_is_not_null(struct peal__compiled *compiled,
+				const struct peal__operand *operand)
 {
-	return group->kind == PEAL__NOT_ALL && condition->column->field->null &&
-	       condition->lookup != PEAL__ISNULL &&
-	       !(condition->lookup == PEAL__EXACT && condition->values[0].kind == PEAL_VALUE_NULL);
+	if (!operand)
+		return;
+	if (operand->place.column && peal__place_may_be_null(compiled->query, &operand->place)) {
+		peal__text_add(&compiled->sql, " AND ");
+		peal__compile_place(compiled, &operand->place);
+		peal__text_add(&compiled->sql, " IS NOT NULL");
+	}
+	operand_is_not_null(compiled, operand->left);
+	operand_is_not_null(compiled, operand->right);
 }
 
-static void compile_group(struct peal__compiled *compiled, const struct peal__dialect *dialect,
-			  const struct peal__group *group)
+/* In a negation a null column must make the condition false, not unknown. */
+static void is_not_null(struct peal__compiled *compiled, const struct peal__condition *condition)
+{
+	if (condition->aggregate || condition->lookup == PEAL__ISNULL ||
+	    (condition->count && condition->values[0].kind == PEAL_VALUE_NULL))
+		return;
+	operand_is_not_null(compiled, condition->operand);
+	if (!peal__place_may_be_null(compiled->query, &condition->place))
+		return;
+	peal__text_add(&compiled->sql, " AND ");
+	target(compiled, condition);
+	peal__text_add(&compiled->sql, " IS NOT NULL");
+}
+
+static void compile_condition(struct peal__compiled *compiled, const struct peal__node *node)
+{
+	const struct peal__condition *condition = &node->condition;
+
+	peal__text_add(&compiled->sql, "(");
+	if (condition->lookup == PEAL__IN && !condition->count && !condition->query) {
+		peal__text_add(&compiled->sql, "1 = 0");
+	} else if (condition->lookup == PEAL__STARTSWITH || condition->lookup == PEAL__ENDSWITH) {
+		part(compiled, condition);
+	} else if (condition->lookup == PEAL__CONTAINS) {
+		contains(compiled, condition);
+	} else {
+		target(compiled, condition);
+		test(compiled, condition);
+	}
+	if (node->negated)
+		is_not_null(compiled, condition);
+	peal__text_add(&compiled->sql, ")");
+}
+
+static void compile_node(struct peal__compiled *compiled, const struct peal__node *node)
 {
 	struct peal__text *sql = &compiled->sql;
 
-	peal__text_add(sql, group->kind == PEAL__NOT_ALL ? "NOT (" : "(");
-	for (size_t i = 0; i < group->count; i++) {
-		if (i)
-			peal__text_add(sql, group->kind == PEAL__ANY ? " OR " : " AND ");
-		peal__text_add(sql, "(");
-		compile_condition(compiled, dialect, &group->conditions[i]);
-		if (needs_not_null(group, &group->conditions[i])) {
-			peal__text_add(sql, " AND ");
-			peal__text_add_name(sql, group->conditions[i].column->db_name);
-			peal__text_add(sql, " IS NOT NULL");
-		}
-		peal__text_add(sql, ")");
+	if (!node->operation) {
+		compile_condition(compiled, node);
+		return;
+	}
+	peal__text_add(sql, node->operation == PEAL_NOT_ALL_OF ? "NOT (" : "(");
+	/* Nothing: all of none, or any of none. */
+	if (!node->children)
+		peal__text_add(sql, node->operation == PEAL_ANY_OF ? "1 = 0" : "1 = 1");
+	for (const struct peal__node *child = node->children; child; child = child->next) {
+		if (child != node->children)
+			peal__text_add(sql, node->operation == PEAL_ANY_OF ? " OR " : " AND ");
+		compile_node(compiled, child);
 	}
 	peal__text_add(sql, ")");
 }
 
-static const struct peal__dialect *dialect_of(const struct peal_query *query)
+static void compile_list(struct peal__compiled *compiled, const char *before,
+			 const struct peal__node_list *list)
 {
-	return &peal_db_get(query->alias)->driver->dialect;
+	for (const struct peal__node *node = list->first; node; node = node->next) {
+		peal__text_add(&compiled->sql, before);
+		compile_node(compiled, node);
+		before = " AND ";
+	}
+}
+
+/* ---- Parts of a statement --------------------------------------------------------------------------------------------- */
+
+static void compile_join(struct peal__compiled *compiled, size_t i)
+{
+	const struct peal__join *join = &compiled->query->joins[i];
+	struct peal__text *sql = &compiled->sql;
+
+	peal__text_add(sql, join->inner ? " JOIN " : " LEFT JOIN ");
+	peal__text_add_name(sql, join->state->table);
+	peal__text_add(sql, " AS ");
+	table_name(compiled, i);
+	peal__text_add(sql, " ON ");
+	column_name(compiled, i, join->to);
+	peal__text_add(sql, " = ");
+	column_name(compiled, join->parent, join->from);
+}
+
+void peal__compile_from(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	peal__text_add(&compiled->sql, " FROM ");
+	peal__text_add_name(&compiled->sql, query->state->table);
+	if (compiled->scope) {
+		peal__text_add(&compiled->sql, " AS ");
+		table_name(compiled, 0);
+	}
+	for (size_t i = 1; i < query->join_count; i++)
+		compile_join(compiled, i);
+	compile_list(compiled, " WHERE ", &query->where);
 }
 
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query)
 {
-	const char *before = " WHERE ";
+	struct peal_query keys = *query;
 
-	for (const struct peal__group *group = query->groups; group; group = group->next) {
+	peal__compile_begin(compiled, query);
+	compiled->qualified = false;
+	if (query->join_count == 1 && !query->having.first) {
+		compile_list(compiled, " WHERE ", &query->where);
+		return;
+	}
+	keys.column = (struct peal__place){ .column = &query->state->columns[query->state->key] };
+	keys.order_count = 0;
+	peal__text_add(&compiled->sql, " WHERE ");
+	peal__text_add_name(&compiled->sql, keys.column.column->db_name);
+	peal__text_add(&compiled->sql, " IN ");
+	inner_select(compiled, &keys);
+}
+
+static bool is_among(const struct peal__place *place, const struct peal__place *places,
+		     size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (places[i].join == place->join && places[i].column == place->column)
+			return true;
+	return false;
+}
+
+/* What rows are ordered by belongs to their group too. */
+void peal__compile_group(struct peal__compiled *compiled, const struct peal_query *query,
+			 const struct peal__place *places, size_t count)
+{
+	const char *before = " GROUP BY ";
+
+	if (!query->aggregates)
+		return;
+	for (size_t i = 0; i < count; i++, before = ", ") {
 		peal__text_add(&compiled->sql, before);
-		compile_group(compiled, dialect_of(query), group);
-		before = " AND ";
+		peal__compile_place(compiled, &places[i]);
+	}
+	for (size_t i = 0; i < query->order_count; i++) {
+		const struct peal__order *order = &query->order[i];
+
+		if (order->aggregate || is_among(&order->place, places, count))
+			continue;
+		peal__text_add(&compiled->sql, before);
+		peal__compile_place(compiled, &order->place);
+		before = ", ";
+	}
+	compile_list(compiled, " HAVING ", &query->having);
+}
+
+static void compile_order(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	struct peal__text *sql = &compiled->sql;
+
+	for (size_t i = 0; i < query->order_count; i++) {
+		peal__text_add(sql, i ? ", " : " ORDER BY ");
+		if (query->order[i].aggregate)
+			peal__compile_aggregate(compiled, query->order[i].aggregate);
+		else
+			peal__compile_place(compiled, &query->order[i].place);
+		if (query->order[i].descending)
+			peal__text_add(sql, " DESC");
 	}
 }
 
@@ -190,18 +446,13 @@ void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query
 {
 	struct peal__text *sql = &compiled->sql;
 
-	for (size_t i = 0; i < query->order_count; i++) {
-		peal__text_add(sql, i ? ", " : " ORDER BY ");
-		peal__text_add_name(sql, query->order[i].column->db_name);
-		if (query->order[i].descending)
-			peal__text_add(sql, " DESC");
-	}
+	compile_order(compiled, query);
 	if (query->limit != INT64_MAX) {
 		peal__text_add(sql, " LIMIT ");
 		peal__text_add_number(sql, (unsigned long long)query->limit);
 	} else if (query->offset) {
 		peal__text_add(sql, " ");
-		peal__text_add(sql, dialect_of(query)->no_limit);
+		peal__text_add(sql, compiled->dialect->no_limit);
 	}
 	if (query->offset) {
 		peal__text_add(sql, " OFFSET ");

@@ -20,39 +20,146 @@ struct peal_rows {
 	bool by_key; /* sorted */
 };
 
-static int select_start(struct peal_query *query, struct peal__connection *c,
-			struct peal__statement **ret_statement, struct peal_error *error)
-{
-	const struct peal__model_state *state = query->state;
-	struct peal__compiled compiled = { 0 };
+/* The rows of a SELECT while they are read: the model's columns, and then those of related rows. */
+struct reader {
+	struct peal_query *query;
+	struct peal__statement *statement;
+	struct peal_db *db;
+	const uint8_t *kinds;
+	struct peal_value *values;
+	size_t width;
+	void *heap; /* kinds and values, when they are too many */
+	struct peal_value own_values[PEAL_FIELDS_MAX];
+	uint8_t own_kinds[PEAL_FIELDS_MAX];
+};
 
-	if (query->key_only) {
-		peal__text_add(&compiled.sql, "SELECT ");
-		peal__text_add_name(&compiled.sql, state->columns[state->key].db_name);
-		peal__text_add(&compiled.sql, " FROM ");
-		peal__text_add_name(&compiled.sql, state->table);
-	} else {
-		peal__text_add(&compiled.sql, state->select);
-	}
-	peal__compile_where(&compiled, query);
-	peal__compile_tail(&compiled, query);
-	return peal__compiled_start(&compiled, c, ret_statement, error);
+static bool is_loaded(const struct peal_query *query, size_t column)
+{
+	return !query->key_only || column == query->state->key;
 }
 
-/* A row in the order of the fields; what is not loaded comes as a pointer to nothing. */
-static int read_row(const struct peal_query *query, struct peal__statement *s,
-		    struct peal_value *values, struct peal_error *error)
+/* Columns of the order that DISTINCT wants to see: those of the model's own table are there anyway. */
+static bool is_extra(const struct peal_query *query, const struct peal__order *order)
 {
-	const struct peal__model_state *state = query->state;
-	struct peal_value key;
+	return query->distinct && (order->aggregate || order->place.join || query->key_only);
+}
+
+static bool is_plain(const struct peal_query *query)
+{
+	return query->join_count == 1 && !query->key_only && !query->distinct && !query->aggregates;
+}
+
+/* As many as there may be at most. */
+static int make_room(struct reader *reader, struct peal_error *error)
+{
+	const struct peal_query *query = reader->query;
+	size_t most = query->state->count + query->order_count;
+
+	reader->values = reader->own_values;
+	reader->kinds = reader->own_kinds;
+	if (most <= PEAL_FIELDS_MAX)
+		return 0;
+	reader->heap = peal__db_alloc(most * (sizeof(struct peal_value) + 1));
+	if (!reader->heap)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	reader->values = reader->heap;
+	reader->kinds = (const uint8_t *)&reader->values[most];
+	return 0;
+}
+
+static void add_column(struct reader *reader, struct peal__compiled *compiled, size_t join,
+		       const struct peal__column *column)
+{
+	uint8_t *kinds = (uint8_t *)reader->kinds;
+
+	if (reader->width)
+		peal__text_add(&compiled->sql, ", ");
+	peal__compile_place(compiled, &(const struct peal__place){ join, column });
+	kinds[reader->width++] = column->value_kind;
+}
+
+static void add_extras(struct reader *reader, struct peal__compiled *compiled)
+{
+	const struct peal_query *query = reader->query;
+
+	for (size_t i = 0; i < query->order_count; i++) {
+		const struct peal__order *order = &query->order[i];
+
+		if (!is_extra(query, order))
+			continue;
+		if (order->aggregate) {
+			peal__text_add(&compiled->sql, ", ");
+			peal__compile_aggregate(compiled, order->aggregate);
+			((uint8_t *)reader->kinds)[reader->width++] = PEAL_VALUE_NULL;
+		} else {
+			add_column(reader, compiled, order->place.join, order->place.column);
+		}
+	}
+}
+
+static void compile_columns(struct reader *reader, struct peal__compiled *compiled)
+{
+	const struct peal_query *query = reader->query;
+	const struct peal__place key = { .column = &query->state->columns[query->state->key] };
+
+	peal__text_add(&compiled->sql, query->distinct ? "SELECT DISTINCT " : "SELECT ");
+	for (size_t i = 0; i < query->state->count; i++)
+		if (is_loaded(query, i))
+			add_column(reader, compiled, 0, &query->state->columns[i]);
+	add_extras(reader, compiled);
+	peal__compile_from(compiled, query);
+	peal__compile_group(compiled, query, &key, 1);
+}
+
+static int reader_begin(struct reader *reader, struct peal_query *query, struct peal__connection *c,
+			struct peal_error *error)
+{
+	struct peal__compiled compiled = { 0 };
 	int r;
 
-	if (!query->key_only)
-		return peal__statement_step(s, state->value_kinds, values, error);
-	r = peal__statement_step(s, &state->value_kinds[state->key], &key, error);
-	for (size_t i = 0; i < state->count && r == 0; i++)
-		values[i] = i == state->key ? key : peal_value_pointer(NULL);
+	reader->query = query;
+	reader->db = c->db;
+	reader->width = 0;
+	reader->heap = NULL;
+	r = make_room(reader, error);
+	if (r < 0)
+		return r;
+	peal__compile_begin(&compiled, query);
+	if (is_plain(query)) {
+		reader->kinds = query->state->value_kinds;
+		reader->width = query->state->count;
+		peal__text_add(&compiled.sql, query->state->select);
+		peal__compile_where(&compiled, query);
+	} else {
+		compile_columns(reader, &compiled);
+	}
+	peal__compile_tail(&compiled, query);
+	r = peal__compiled_start(&compiled, c, &reader->statement, error);
+	if (r < 0)
+		peal__db_free(reader->heap);
 	return r;
+}
+
+static int reader_step(struct reader *reader, struct peal_error *error)
+{
+	return peal__statement_step(reader->statement, reader->kinds, reader->values, error);
+}
+
+static void reader_end(struct reader *reader)
+{
+	peal__statement_put(reader->statement);
+	peal__db_free(reader->heap);
+}
+
+/* The columns of the model in the order of its fields; what is not loaded comes as a pointer to nothing. */
+static const struct peal_value *spread(const struct peal_query *query,
+				       const struct peal_value *values, struct peal_value *room)
+{
+	if (!query->key_only)
+		return values;
+	for (size_t i = 0; i < query->state->count; i++)
+		room[i] = is_loaded(query, i) ? *values++ : peal_value_pointer(NULL);
+	return room;
 }
 
 /* ---- Many ------------------------------------------------------------------------------------------------------------ */
@@ -75,6 +182,7 @@ static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t 
 static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal_db *db,
 		   const struct peal_value *values, struct peal_error *error)
 {
+	struct peal_value room[PEAL_FIELDS_MAX];
 	char *row = peal__arena_alloc(&rows->arena, query->model->size);
 	struct peal_instance *instance;
 	int r;
@@ -83,7 +191,7 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 				   sizeof(struct peal_instance *)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	instance = peal__instance_in(query->model, row);
-	r = peal__instance_load(query->model, instance, db, values, error);
+	r = peal__instance_load(query->model, instance, db, spread(query, values, room), error);
 	if (r == 0)
 		rows->items[rows->count++] = instance;
 	else
@@ -94,20 +202,19 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 static int read_rows(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
 		     struct peal_error *error)
 {
-	struct peal_value values[PEAL_FIELDS_MAX];
-	struct peal__statement *s = NULL;
-	int r = select_start(query, c, &s, error);
+	struct reader reader;
+	int r = reader_begin(&reader, query, c, error);
 
 	if (r != 0)
 		return r;
 	while (r == 0) {
-		r = read_row(query, s, values, error);
+		r = reader_step(&reader, error);
 		if (r == 0)
-			r = keep_texts(rows, values, query->state->count, error);
+			r = keep_texts(rows, reader.values, reader.width, error);
 		if (r == 0)
-			r = add_row(query, rows, c->db, values, error);
+			r = add_row(query, rows, c->db, reader.values, error);
 	}
-	peal__statement_put(s);
+	reader_end(&reader);
 	return r == PEAL_DONE ? 0 : r;
 }
 
@@ -117,31 +224,30 @@ struct value_row {
 };
 
 static int read_values(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
-		       struct value_row **ret_first, struct peal_error *error)
+		       struct value_row **last, struct peal_error *error)
 {
-	size_t size = query->state->count * sizeof(struct peal_value);
-	struct value_row **last = ret_first;
-	struct peal__statement *s = NULL;
-	int r = select_start(query, c, &s, error);
+	struct reader reader;
+	int r = reader_begin(&reader, query, c, error);
+	size_t size = reader.width * sizeof(struct peal_value);
 
 	if (r != 0)
 		return r;
-	while (r == 0) {
-		struct value_row *row = peal__arena_alloc(&rows->arena, sizeof(*row) + size);
+	while ((r = reader_step(&reader, error)) == 0) {
+		struct value_row *row;
 
+		r = keep_texts(rows, reader.values, reader.width, error);
+		if (r < 0)
+			break;
+		row = peal__arena_alloc(&rows->arena, sizeof(*row) + size);
 		if (!row) {
 			r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
 			break;
 		}
-		r = read_row(query, s, row->values, error);
-		if (r == 0)
-			r = keep_texts(rows, row->values, query->state->count, error);
-		if (r == 0) {
-			*last = row;
-			last = &row->next;
-		}
+		memcpy(row->values, reader.values, size);
+		*last = row;
+		last = &row->next;
 	}
-	peal__statement_put(s);
+	reader_end(&reader);
 	return r == PEAL_DONE ? 0 : r;
 }
 
@@ -251,7 +357,7 @@ int peal_query_in_bulk(const struct peal_query *query, const struct peal_params 
 	struct peal_rows *rows;
 	int r = 0;
 
-	if (query && (query->limit != INT64_MAX || query->offset))
+	if (query && peal__query_is_sliced(query))
 		return peal_error_set(error, PEAL_EINVAL, "in_bulk: the query of %s is sliced",
 				      query->state->label);
 	rows = peal__db_alloc(sizeof(*rows));
@@ -303,25 +409,19 @@ static int keep_in_instance(struct peal_instance *instance, struct peal_value *v
 	return 0;
 }
 
-/* Reads the first row into values and looks whether there is a second one. */
-static int read_one(struct peal_query *query, struct peal_instance *instance,
-		    struct peal__connection *c, struct peal_value *values, struct peal_error *error)
+/* Reads the first row and looks whether there is a second one. */
+static int read_one(struct reader *reader, struct peal_instance *instance, struct peal_error *error)
 {
-	struct peal__statement *s = NULL;
-	int r = select_start(query, c, &s, error);
+	int r = reader_step(reader, error);
 
-	if (r != 0)
-		return r;
-	r = peal__statement_step(s, query->state->value_kinds, values, error);
 	if (r == 0)
-		r = keep_in_instance(instance, values, query->state->count, error);
+		r = keep_in_instance(instance, reader->values, reader->width, error);
 	else if (r == PEAL_DONE)
 		r = PEAL_NOT_FOUND;
-	if (r == 0 && query->limit != 1) {
-		r = peal__statement_step(s, NULL, NULL, error);
+	if (r == 0 && reader->query->limit != 1) {
+		r = peal__statement_step(reader->statement, NULL, NULL, error);
 		r = r == 0 ? PEAL_MULTIPLE : r == PEAL_DONE ? 0 : r;
 	}
-	peal__statement_put(s);
 	return r;
 }
 
@@ -341,26 +441,38 @@ static int multiple(struct peal_query *query, struct peal_error *error)
 			      query->state->label);
 }
 
+static int load_one(struct peal_query *query, struct peal_instance *instance,
+		    struct peal__connection *c, struct peal_error *error)
+{
+	struct peal_value room[PEAL_FIELDS_MAX];
+	struct reader reader;
+	int r = reader_begin(&reader, query, c, error);
+
+	if (r != 0)
+		return r;
+	r = read_one(&reader, instance, error);
+	reader_end(&reader); /* before receivers are called; the values stay */
+	if (r == 0)
+		r = peal__instance_load(query->model, instance, c->db,
+					spread(query, reader.values, room), error);
+	return r;
+}
+
 static int get_one(struct peal_query *query, struct peal_instance *instance, int64_t limit,
 		   struct peal_error *error)
 {
-	struct peal_value values[PEAL_FIELDS_MAX];
 	struct peal__connection *c;
 	int64_t whole;
 	int r;
 
 	*instance = (struct peal_instance){ 0 };
-	if (!query)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	r = peal__query_ready(query, &c, error);
 	if (r != 0)
 		return r;
 	whole = query->limit;
 	query->limit = limit < whole ? limit : whole;
-	r = read_one(query, instance, c, values, error);
-	if (r == 0)
-		r = peal__instance_load(query->model, instance, c->db, values, error);
-	else if (r == PEAL_MULTIPLE)
+	r = load_one(query, instance, c, error);
+	if (r == PEAL_MULTIPLE)
 		r = multiple(query, error);
 	else if (r == PEAL_NOT_FOUND)
 		peal_error_set(error, r, "there is no such %s", query->state->label);
@@ -384,6 +496,27 @@ int peal_query_first(struct peal_query *query, struct peal_instance *instance,
 	if (query && !query->order_count)
 		peal_query_order_by(query, "pk");
 	return get_one(query, instance, 1, error);
+}
+
+int peal_query_last(struct peal_query *query, struct peal_instance *instance,
+		    struct peal_error *error)
+{
+	int r;
+
+	*instance = (struct peal_instance){ 0 };
+	if (!query)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	if (!query->error.code && peal__query_is_sliced(query))
+		return peal_error_set(error, PEAL_EINVAL, "%s: a slice cannot be read backwards",
+				      query->state->label);
+	if (!query->order_count)
+		peal_query_order_by(query, "pk");
+	for (size_t i = 0; i < query->order_count; i++)
+		query->order[i].descending = !query->order[i].descending;
+	r = get_one(query, instance, 1, error);
+	for (size_t i = 0; i < query->order_count; i++)
+		query->order[i].descending = !query->order[i].descending;
+	return r;
 }
 
 int peal_get(const struct peal_model *model, struct peal_instance *instance, const char *database,
@@ -445,137 +578,5 @@ int peal_refresh(struct peal_instance *instance, struct peal_error *error)
 		r = take_over(instance, fresh, error);
 	peal_fini(fresh);
 	peal__db_free(row);
-	return r;
-}
-
-/* ---- Without instances ------------------------------------------------------------------------------------------------ */
-
-static int read_number(struct peal__compiled *compiled, struct peal__connection *c, int64_t *ret,
-		       struct peal_error *error)
-{
-	struct peal_value value = { .kind = PEAL_VALUE_NULL };
-	struct peal__statement *s = NULL;
-	int r = peal__compiled_start(compiled, c, &s, error);
-
-	if (r != 0)
-		return r;
-	r = peal__statement_step(s, NULL, &value, error);
-	peal__statement_put(s);
-	if (r < 0)
-		return r;
-	*ret = r == 0 && value.kind == PEAL_VALUE_INT ? value.as.integer : 0;
-	return 0;
-}
-
-int peal_query_count(struct peal_query *query, int64_t *ret_count, struct peal_error *error)
-{
-	struct peal__compiled compiled = { 0 };
-	struct peal__connection *c;
-	bool sliced;
-	int r = peal__query_ready(query, &c, error);
-
-	if (r != 0)
-		return r;
-	sliced = query->limit != INT64_MAX || query->offset;
-	peal__text_add(&compiled.sql,
-		       sliced ? "SELECT count(*) FROM (SELECT 1 FROM " : "SELECT count(*) FROM ");
-	peal__text_add_name(&compiled.sql, query->state->table);
-	peal__compile_where(&compiled, query);
-	if (sliced) {
-		peal__compile_tail(&compiled, query);
-		peal__text_add(&compiled.sql, ") AS part");
-	}
-	return read_number(&compiled, c, ret_count, error);
-}
-
-int peal_query_exists(struct peal_query *query, bool *ret_exists, struct peal_error *error)
-{
-	struct peal__compiled compiled = { 0 };
-	struct peal__connection *c;
-	int64_t found, whole;
-	int r = peal__query_ready(query, &c, error);
-
-	if (r != 0)
-		return r;
-	peal__text_add(&compiled.sql, "SELECT 1 FROM ");
-	peal__text_add_name(&compiled.sql, query->state->table);
-	peal__compile_where(&compiled, query);
-	whole = query->limit;
-	query->limit = whole < 1 ? whole : 1;
-	peal__compile_tail(&compiled, query);
-	query->limit = whole;
-	r = read_number(&compiled, c, &found, error);
-	if (r == 0)
-		*ret_exists = found != 0;
-	return r;
-}
-
-/* ---- Update ----------------------------------------------------------------------------------------------------------- */
-
-static int compile_set(struct peal__compiled *compiled, const struct peal__model_state *state,
-		       const struct peal_named *named, struct peal_error *error)
-{
-	size_t i = peal__column_find(state, named->name, strlen(named->name), NULL);
-	const struct peal__column *column;
-	struct peal_value value = named->value;
-	int r;
-
-	if (i == PEAL__NO_FIELD)
-		return peal_error_set(error, PEAL_EINVAL, "update: %s has no field \"%s\"",
-				      state->label, named->name);
-	column = &state->columns[i];
-	r = peal__column_accept(state, column, &value, error);
-	if (r != 0)
-		return r;
-	if (named->operation == PEAL_ADD && value.kind != PEAL_VALUE_INT &&
-	    value.kind != PEAL_VALUE_REAL && value.kind != PEAL_VALUE_DECIMAL &&
-	    value.kind != PEAL_VALUE_DURATION)
-		return peal_error_set(error, PEAL_ETYPE,
-				      "update: only a number can be added to %s.%s", state->label,
-				      column->name);
-	peal__text_add_name(&compiled->sql, column->db_name);
-	peal__text_add(&compiled->sql, " = ");
-	if (named->operation == PEAL_ADD) {
-		peal__text_add_name(&compiled->sql, column->db_name);
-		peal__text_add(&compiled->sql, " + ");
-	}
-	peal__compile_value(compiled, &value);
-	return 0;
-}
-
-static int update(struct peal_query *query, const struct peal_named_list *values,
-		  struct peal__connection *c, int64_t *ret_count, struct peal_error *error)
-{
-	struct peal__compiled compiled = { 0 };
-	int r = 0;
-
-	peal__text_add(&compiled.sql, "UPDATE ");
-	peal__text_add_name(&compiled.sql, query->state->table);
-	for (size_t i = 0; i < values->count && r == 0; i++) {
-		peal__text_add(&compiled.sql, i ? ", " : " SET ");
-		r = compile_set(&compiled, query->state, &values->items[i], error);
-	}
-	if (r < 0) {
-		peal__compiled_fini(&compiled);
-		return r;
-	}
-	peal__compile_where(&compiled, query);
-	return peal__compiled_run(&compiled, c, ret_count, error);
-}
-
-int peal_query_update(struct peal_query *query, const struct peal_named_list *values,
-		      int64_t *ret_count, struct peal_error *error)
-{
-	struct peal__connection *c;
-	int r = peal__query_ready(query, &c, error);
-
-	if (r != 0)
-		return r;
-	if (query->limit != INT64_MAX || query->offset || !values->count)
-		return peal_error_set(error, PEAL_EINVAL, "update: %s %s", query->state->label,
-				      values->count ? "is sliced" : "is given nothing to set");
-	r = update(query, values, c, ret_count, error);
-	if (r < 0)
-		peal__transaction_break(c);
 	return r;
 }

@@ -2,30 +2,6 @@
 /* Building queries: names are resolved and values checked and copied as they come. */
 #include "query_internal.h"
 
-#include <stdio.h>
-
-static const struct {
-	const char *name;
-	enum peal__lookup lookup;
-	const char *before, *after; /* of a pattern */
-} lookups[] = {
-	{ "exact", PEAL__EXACT, "", "" },
-	{ "iexact", PEAL__LIKE, "", "" },
-	{ "contains", PEAL__CONTAINS, "", "" },
-	{ "icontains", PEAL__LIKE, "%", "%" },
-	{ "startswith", PEAL__STARTSWITH, "", "" },
-	{ "istartswith", PEAL__LIKE, "", "%" },
-	{ "endswith", PEAL__ENDSWITH, "", "" },
-	{ "iendswith", PEAL__LIKE, "%", "" },
-	{ "gt", PEAL__GT, "", "" },
-	{ "gte", PEAL__GTE, "", "" },
-	{ "lt", PEAL__LT, "", "" },
-	{ "lte", PEAL__LTE, "", "" },
-	{ "isnull", PEAL__ISNULL, "", "" },
-	{ "in", PEAL__IN, "", "" },
-	{ "range", PEAL__RANGE, "", "" },
-};
-
 /* Something is wrong, and was not before. */
 static int fail(struct peal_query *query, int code)
 {
@@ -34,9 +10,15 @@ static int fail(struct peal_query *query, int code)
 	return code;
 }
 
-static int no_memory(struct peal_query *query)
+int peal__query_no_memory(struct peal_query *query)
 {
 	return fail(query, PEAL_ENOMEM);
+}
+
+/* Whether it can be built further. */
+static bool is_good(const struct peal_query *query)
+{
+	return query && !query->error.code;
 }
 
 struct peal_query *peal_query_new(const struct peal_model *model)
@@ -46,10 +28,13 @@ struct peal_query *peal_query_new(const struct peal_model *model)
 	if (!query)
 		return NULL;
 	query->model = model;
-	query->last_group = &query->groups;
 	query->limit = INT64_MAX;
-	if (peal__model_check(model, &query->error) == 0)
-		query->state = peal__state(model);
+	if (peal__model_check(model, &query->error) != 0)
+		return query;
+	query->state = peal__state(model);
+	query->joins = &query->own;
+	query->own.state = query->state;
+	query->join_count = query->join_capacity = 1;
 	return query;
 }
 
@@ -57,6 +42,14 @@ void peal_query_free(struct peal_query *query)
 {
 	if (!query)
 		return;
+	while (query->inner) {
+		struct peal_query *next = query->inner->next;
+
+		peal_query_free(query->inner);
+		query->inner = next;
+	}
+	if (query->joins != &query->own)
+		peal__db_free(query->joins);
 	peal__arena_fini(&query->arena);
 	peal__db_free(query);
 }
@@ -72,7 +65,7 @@ void peal_query_using(struct peal_query *query, const char *alias)
 		return;
 	query->alias = alias ? peal__arena_text(&query->arena, alias, strlen(alias)) : NULL;
 	if (alias && !query->alias)
-		no_memory(query);
+		peal__query_no_memory(query);
 }
 
 int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection,
@@ -88,247 +81,149 @@ int peal__query_ready(struct peal_query *query, struct peal__connection **ret_co
 	return peal__connection_get(query->alias, ret_connection, error);
 }
 
+bool peal__query_is_sliced(const struct peal_query *query)
+{
+	return query->limit != INT64_MAX || query->offset;
+}
+
 /* ---- Conditions ---------------------------------------------------------------------------------------------------- */
 
-static int value_copy(struct peal_query *query, struct peal_value *value)
+static void add(struct peal_query *query, uint32_t operation, const struct peal_named_list *list)
 {
-	char *copy;
-
-	if (value->kind != PEAL_VALUE_TEXT && value->kind != PEAL_VALUE_BYTES)
-		return 0;
-	copy = peal__arena_text(&query->arena, value->as.text.data, value->as.text.size);
-	if (!copy)
-		return no_memory(query);
-	value->as.text.data = copy;
-	return 0;
-}
-
-/* The text as a pattern of LIKE with \ as its escape. */
-static int pattern(struct peal_query *query, struct peal_value *value, const char *before,
-		   const char *after)
-{
-	size_t size = value->as.text.size;
-	char *text =
-		peal__arena_alloc(&query->arena, 2 * size + strlen(before) + strlen(after) + 1);
-	char *at = text;
-
-	if (!text)
-		return no_memory(query);
-	at = stpcpy(at, before);
-	for (size_t i = 0; i < size; i++) {
-		char c = value->as.text.data[i];
-
-		if (c == '%' || c == '_' || c == '\\')
-			*at++ = '\\';
-		*at++ = c;
-	}
-	stpcpy(at, after);
-	*value = peal_value_text(text);
-	return 0;
-}
-
-static int lookup_find(struct peal_query *query, const char *name, size_t *ret)
-{
-	for (size_t i = 0; i < PEAL_COUNTOF(lookups); i++) {
-		if (strcmp(lookups[i].name, name) == 0) {
-			*ret = i;
-			return 0;
-		}
-	}
-	return peal_error_set(&query->error, PEAL_EINVAL, "%s: there is no lookup \"%s\"",
-			      query->state->label, name);
-}
-
-static int condition_value(struct peal_query *query, const struct peal__column *column,
-			   size_t lookup, struct peal_value *value)
-{
-	bool textual =
-		lookups[lookup].lookup >= PEAL__LIKE && lookups[lookup].lookup <= PEAL__ENDSWITH;
-	int r;
-
-	if (lookups[lookup].lookup == PEAL__ISNULL)
-		return value->kind == PEAL_VALUE_BOOL
-			       ? 0
-			       : peal_error_set(&query->error, PEAL_ETYPE,
-						"%s.%s: isnull takes a boolean",
-						query->state->label, column->name);
-	if (value->kind == PEAL_VALUE_NULL && lookups[lookup].lookup != PEAL__EXACT)
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s does not take null",
-				      query->state->label, column->name, lookups[lookup].name);
-	if (textual && column->value_kind != PEAL_VALUE_TEXT)
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s is for text",
-				      query->state->label, column->name, lookups[lookup].name);
-	r = peal__column_accept(query->state, column, value, &query->error);
-	if (r < 0)
-		return r;
-	return lookups[lookup].lookup == PEAL__LIKE
-		       ? pattern(query, value, lookups[lookup].before, lookups[lookup].after)
-		       : value_copy(query, value);
-}
-
-static int condition_values(struct peal_query *query, struct peal__condition *condition,
-			    size_t lookup, const struct peal_value *values, size_t count)
-{
-	condition->count = count;
-	condition->values = peal__arena_alloc(&query->arena, (count + 1) * sizeof(*values));
-	if (!condition->values)
-		return no_memory(query);
-	for (size_t i = 0; i < count; i++) {
-		int r;
-
-		condition->values[i] = values[i];
-		r = condition_value(query, condition->column, lookup, &condition->values[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int condition_init(struct peal_query *query, struct peal__condition *condition,
-			  const struct peal_named *named)
-{
-	const char *separator = strstr(named->name, "__");
-	size_t size = separator ? (size_t)(separator - named->name) : strlen(named->name);
-	size_t column = peal__column_find(query->state, named->name, size, NULL);
-	size_t lookup = 0;
-	bool wants_list;
-	int r;
-
-	if (column == PEAL__NO_FIELD)
-		return peal_error_set(&query->error, PEAL_EINVAL, "%s has no field \"%.*s\"",
-				      query->state->label, (int)size, named->name);
-	r = lookup_find(query, separator ? separator + 2 : "exact", &lookup);
-	if (r < 0)
-		return r;
-	condition->column = &query->state->columns[column];
-	condition->lookup = lookups[lookup].lookup;
-	wants_list = condition->lookup == PEAL__IN || condition->lookup == PEAL__RANGE;
-	if (wants_list != (named->list || named->count) ||
-	    (condition->lookup == PEAL__RANGE && named->count != 2))
-		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: %s takes %s",
-				      query->state->label, condition->column->name,
-				      lookups[lookup].name,
-				      condition->lookup == PEAL__IN      ? "a list"
-				      : condition->lookup == PEAL__RANGE ? "a list of two"
-									 : "one value");
-	return condition_values(query, condition, lookup, wants_list ? named->list : &named->value,
-				wants_list ? named->count : 1);
-}
-
-static struct peal__group *group_new(struct peal_query *query, enum peal__group_kind kind,
-				     size_t count)
-{
-	struct peal__group *group = peal__arena_alloc(&query->arena, sizeof(*group));
-
-	if (group)
-		group->conditions =
-			peal__arena_alloc(&query->arena, (count + 1) * sizeof(*group->conditions));
-	if (!group || !group->conditions) {
-		no_memory(query);
-		return NULL;
-	}
-	group->kind = kind;
-	group->count = count;
-	*query->last_group = group;
-	query->last_group = &group->next;
-	return group;
-}
-
-static void add_group(struct peal_query *query, enum peal__group_kind kind,
-		      const struct peal_named_list *list)
-{
-	struct peal__group *group;
-
-	if (!query || query->error.code || !list || !list->count)
+	if (!is_good(query) || !list || !list->count)
 		return;
-	group = group_new(query, kind, list->count);
-	for (size_t i = 0; group && i < list->count && !query->error.code; i++)
-		condition_init(query, &group->conditions[i], &list->items[i]);
+	if (peal__query_is_sliced(query))
+		peal_error_set(&query->error, PEAL_EINVAL, "%s: a slice cannot be filtered further",
+			       query->state->label);
+	else
+		peal__conditions_add(query, operation, list);
 }
 
 void peal_query_filter(struct peal_query *query, const struct peal_named_list *conditions)
 {
-	add_group(query, PEAL__ALL, conditions);
+	add(query, PEAL_ALL_OF, conditions);
 }
 
 void peal_query_filter_any(struct peal_query *query, const struct peal_named_list *conditions)
 {
-	add_group(query, PEAL__ANY, conditions);
+	add(query, PEAL_ANY_OF, conditions);
 }
 
 void peal_query_exclude(struct peal_query *query, const struct peal_named_list *conditions)
 {
-	add_group(query, PEAL__NOT_ALL, conditions);
+	add(query, PEAL_NOT_ALL_OF, conditions);
 }
 
-void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
-			   const struct peal_value *keys, size_t count)
+/* ---- Aggregates ----------------------------------------------------------------------------------------------------- */
+
+const struct peal__aggregate *peal__aggregate_find(const struct peal_query *query, const char *name,
+						   size_t size)
 {
-	struct peal__group *group =
-		query && !query->error.code ? group_new(query, PEAL__ALL, 1) : NULL;
-	size_t lookup = 0;
-
-	if (!group)
-		return;
-	while (lookups[lookup].lookup != PEAL__IN)
-		lookup++;
-	group->conditions[0] = (struct peal__condition){ .column = column, .lookup = PEAL__IN };
-	condition_values(query, &group->conditions[0], lookup, keys, count);
+	for (const struct peal__aggregate *a = query->aggregates; a; a = a->next)
+		if (a->name && strncmp(a->name, name, size) == 0 && !a->name[size])
+			return a;
+	return NULL;
 }
 
-void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
-				struct peal_value key)
+static int aggregate_check(struct peal_query *query, const struct peal__aggregate *aggregate)
 {
-	struct peal__group *group =
-		query && !query->error.code ? group_new(query, PEAL__ALL, 1) : NULL;
-	struct peal__condition *condition = group ? group->conditions : NULL;
+	const struct peal__column *column = aggregate->place.column;
 
-	if (!condition)
-		return;
-	*condition = (struct peal__condition){ .column = &query->state->columns[query->state->key],
-					       .lookup = PEAL__RELATED,
-					       .many = many };
-	condition->values = peal__arena_alloc(&query->arena, sizeof(key));
-	if (!condition->values) {
-		no_memory(query);
-		return;
-	}
-	condition->count = 1;
-	condition->values[0] = key;
-	value_copy(query, &condition->values[0]);
+	if (aggregate->function < PEAL_FUNCTION_COUNT || aggregate->function > PEAL_FUNCTION_MAX ||
+	    (!column && (aggregate->function != PEAL_FUNCTION_COUNT || aggregate->distinct)))
+		return peal_error_set(&query->error, PEAL_EINVAL,
+				      "%s: an aggregate is a function of a field",
+				      query->state->label);
+	if ((aggregate->function == PEAL_FUNCTION_SUM ||
+	     aggregate->function == PEAL_FUNCTION_AVG) &&
+	    !peal__is_number(column->value_kind))
+		return peal_error_set(&query->error, PEAL_ETYPE, "%s.%s: there is no %s of it",
+				      query->joins[aggregate->place.join].state->label,
+				      column->name,
+				      aggregate->function == PEAL_FUNCTION_SUM ? "sum" : "average");
+	return 0;
 }
 
-/* ---- Order, slices, copies ----------------------------------------------------------------------------------------- */
+int peal__aggregate_init(struct peal_query *query, struct peal__aggregate *aggregate,
+			 const struct peal_aggregate *from)
+{
+	int r = 0;
+
+	aggregate->function = from->function;
+	aggregate->distinct = from->distinct;
+	if (from->field)
+		r = peal__place_find_all(query, from->field, "aggregate", &aggregate->place);
+	return r == 0 ? aggregate_check(query, aggregate) : r;
+}
+
+static int annotation_add(struct peal_query *query, const struct peal_aggregate *from)
+{
+	struct peal__aggregate *aggregate = peal__arena_alloc(&query->arena, sizeof(*aggregate));
+	struct peal__aggregate **last = &query->aggregates;
+	int r;
+
+	if (!aggregate)
+		return peal__query_no_memory(query);
+	if (!from->as || !*from->as || strstr(from->as, "__") ||
+	    peal__aggregate_find(query, from->as, strlen(from->as)) ||
+	    peal__column_find(query->state, from->as, strlen(from->as), NULL) != PEAL__NO_FIELD)
+		return peal_error_set(&query->error, PEAL_EINVAL,
+				      "%s: an annotation needs a name of its own, not \"%s\"",
+				      query->state->label, from->as ? from->as : "");
+	r = peal__aggregate_init(query, aggregate, from);
+	if (r < 0)
+		return r;
+	aggregate->name = peal__arena_text(&query->arena, from->as, strlen(from->as));
+	if (!aggregate->name)
+		return peal__query_no_memory(query);
+	while (*last)
+		last = &(*last)->next;
+	*last = aggregate;
+	return 0;
+}
+
+void peal_query_annotate(struct peal_query *query, const struct peal_aggregate_list *aggregates)
+{
+	for (size_t i = 0; is_good(query) && i < aggregates->count; i++)
+		annotation_add(query, &aggregates->items[i]);
+}
+
+/* ---- Order, slices --------------------------------------------------------------------------------------------------- */
+
+static int order_init(struct peal_query *query, struct peal__order *order, const char *name)
+{
+	order->descending = name[0] == '-';
+	name += order->descending;
+	order->aggregate = peal__aggregate_find(query, name, strlen(name));
+	return order->aggregate ? 0 : peal__place_find_all(query, name, "order_by", &order->place);
+}
 
 void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names)
 {
-	if (!query || query->error.code)
+	if (!is_good(query))
 		return;
 	query->order_count = 0;
 	query->order = peal__arena_alloc(&query->arena, (names->count + 1) * sizeof(*query->order));
 	if (!query->order) {
-		no_memory(query);
+		peal__query_no_memory(query);
 		return;
 	}
 	for (size_t i = 0; i < names->count; i++) {
-		bool descending = names->items[i][0] == '-';
-		const char *name = names->items[i] + descending;
-		size_t column = peal__column_find(query->state, name, strlen(name), NULL);
-
-		if (column == PEAL__NO_FIELD) {
-			peal_error_set(&query->error, PEAL_EINVAL,
-				       "order_by: %s has no field \"%s\"", query->state->label,
-				       name);
+		if (order_init(query, &query->order[i], names->items[i]) < 0)
 			return;
-		}
-		query->order[query->order_count++] =
-			(struct peal__order){ &query->state->columns[column], descending };
+		query->order_count++;
 	}
+}
+
+void peal_query_distinct(struct peal_query *query)
+{
+	if (query)
+		query->distinct = true;
 }
 
 void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit)
 {
-	if (!query || query->error.code)
+	if (!is_good(query))
 		return;
 	if (offset < 0 || limit < 0) {
 		peal_error_set(&query->error, PEAL_EINVAL,
@@ -343,25 +238,78 @@ void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit)
 	query->offset = offset > INT64_MAX - query->offset ? INT64_MAX : query->offset + offset;
 }
 
-static void copy_group(struct peal_query *copy, const struct peal__group *group)
+/* ---- Copies ----------------------------------------------------------------------------------------------------------- */
+
+static void *arena_copy(struct peal_query *copy, const void *from, size_t size)
 {
-	struct peal__group *new = group_new(copy, group->kind, group->count);
+	void *to = peal__arena_alloc(&copy->arena, size ? size : 1);
 
-	for (size_t i = 0; new &&i < group->count; i++) {
-		struct peal__condition *condition = &new->conditions[i];
+	if (!to)
+		peal__query_no_memory(copy);
+	else if (size)
+		memcpy(to, from, size);
+	return to;
+}
 
-		*condition = group->conditions[i];
-		condition->values = peal__arena_alloc(
-			&copy->arena, (condition->count + 1) * sizeof(struct peal_value));
-		if (!condition->values) {
-			no_memory(copy);
-			return;
-		}
-		for (size_t k = 0; k < condition->count; k++) {
-			condition->values[k] = group->conditions[i].values[k];
-			value_copy(copy, &condition->values[k]);
-		}
+static int copy_joins(struct peal_query *copy, const struct peal_query *query)
+{
+	struct peal__join *joins;
+
+	if (query->join_count <= 1)
+		return 0;
+	joins = peal__db_alloc(query->join_count * sizeof(*joins));
+	if (!joins)
+		return peal__query_no_memory(copy);
+	memcpy(joins, query->joins, query->join_count * sizeof(*joins));
+	copy->joins = joins;
+	copy->join_count = copy->join_capacity = query->join_count;
+	return 0;
+}
+
+static int copy_aggregates(struct peal_query *copy, const struct peal_query *query)
+{
+	struct peal__aggregate **last = &copy->aggregates;
+
+	for (const struct peal__aggregate *from = query->aggregates; from; from = from->next) {
+		struct peal__aggregate *to = arena_copy(copy, from, sizeof(*from));
+
+		if (!to)
+			return PEAL_ENOMEM;
+		to->next = NULL;
+		to->name = peal__arena_text(&copy->arena, from->name, strlen(from->name));
+		if (!to->name)
+			return peal__query_no_memory(copy);
+		*last = to;
+		last = &to->next;
 	}
+	return 0;
+}
+
+static int copy_order(struct peal_query *copy, const struct peal_query *query)
+{
+	if (!query->order_count)
+		return 0;
+	copy->order = arena_copy(copy, query->order, query->order_count * sizeof(*query->order));
+	if (!copy->order)
+		return PEAL_ENOMEM;
+	copy->order_count = query->order_count;
+	for (size_t i = 0; i < copy->order_count; i++)
+		if (copy->order[i].aggregate)
+			copy->order[i].aggregate =
+				peal__aggregate_find(copy, query->order[i].aggregate->name,
+						     strlen(query->order[i].aggregate->name));
+	return 0;
+}
+
+static void copy_plain(struct peal_query *copy, const struct peal_query *query)
+{
+	copy->call = query->call;
+	copy->column = query->column;
+	copy->offset = query->offset;
+	copy->limit = query->limit;
+	copy->distinct = query->distinct;
+	copy->key_only = query->key_only;
+	copy->error = query->error;
 }
 
 struct peal_query *peal_query_copy(const struct peal_query *query)
@@ -370,23 +318,12 @@ struct peal_query *peal_query_copy(const struct peal_query *query)
 
 	if (!copy)
 		return NULL;
-	copy->offset = query->offset;
-	copy->limit = query->limit;
-	copy->error = query->error;
+	copy_plain(copy, query);
 	peal_query_using(copy, query->alias);
-	for (const struct peal__group *group = query->groups; group && !copy->error.code;
-	     group = group->next)
-		copy_group(copy, group);
-	if (query->order_count && !copy->error.code) {
-		copy->order =
-			peal__arena_alloc(&copy->arena, query->order_count * sizeof(*copy->order));
-		if (copy->order) {
-			memcpy(copy->order, query->order,
-			       query->order_count * sizeof(*copy->order));
-			copy->order_count = query->order_count;
-		} else {
-			no_memory(copy);
-		}
-	}
+	if (copy->error.code || copy_joins(copy, query) < 0 || copy_aggregates(copy, query) < 0 ||
+	    copy_order(copy, query) < 0)
+		return copy;
+	if (peal__node_list_copy(copy, &copy->where, query->where.first) == 0)
+		peal__node_list_copy(copy, &copy->having, query->having.first);
 	return copy;
 }

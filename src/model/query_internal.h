@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A query while it is built (query.c), its SQL (compile.c), its rows (fetch.c), and deleting (collector.c).
+ * A query while it is built (query.c, path.c, condition.c), its SQL (compile.c), its rows (fetch.c), its values
+ * (values.c), and deleting (collector.c).
  *
  * Everything in a query is checked and copied when it is added, so compiling cannot fail but for memory.
  */
@@ -27,29 +28,66 @@ enum peal__lookup {
 	PEAL__RELATED, /* the other side of a relation; the value is the key of this one */
 };
 
-struct peal__condition {
+/* A table of a query: the model's own one is the first, the others are joined to one before them. */
+struct peal__join {
+	const struct peal__model_state *state;
+	const struct peal__column *from; /* of the parent */
+	const struct peal__column *to;   /* of this one, equal to it */
+	size_t parent;
+	unsigned call; /* which filter() has made it */
+	bool many;     /* several rows for one of the parent */
+	bool inner;    /* without it the row does not count */
+};
+
+/* A column of one of the tables. */
+struct peal__place {
+	size_t join;
 	const struct peal__column *column;
+};
+
+struct peal__aggregate {
+	struct peal__aggregate *next;
+	const char *name;
+	struct peal__place place; /* column NULL: the rows */
+	uint32_t function;        /* enum peal_function */
+	bool distinct;
+};
+
+/* What a column is compared with or set to, when that is not just a value. */
+struct peal__operand {
+	uint32_t operation; /* PEAL_ASSIGN: a leaf */
+	struct peal__operand *left, *right;
+	struct peal__place place; /* column NULL: value */
+	struct peal_value value;
+};
+
+struct peal__condition {
+	struct peal__place place;
+	const struct peal__aggregate *aggregate; /* instead of the place */
 	enum peal__lookup lookup;
 	size_t count;
 	struct peal_value *values;     /* in the query's arena */
 	const struct peal__many *many; /* of PEAL__RELATED */
+	struct peal__operand *operand; /* instead of the value */
+	struct peal_query *query;      /* instead of the values of "in" */
 };
 
-enum peal__group_kind {
-	PEAL__ALL,
-	PEAL__ANY,
-	PEAL__NOT_ALL,
+/* A tree of conditions. */
+struct peal__node {
+	struct peal__node *next;
+	uint32_t operation;          /* PEAL_ANY_OF, PEAL_ALL_OF, PEAL_NOT_ALL_OF; 0: a condition */
+	struct peal__node *children; /* of the first three */
+	struct peal__condition condition;
+	bool negated; /* in a PEAL_NOT_ALL_OF: null must make it false, not unknown */
 };
 
-struct peal__group {
-	struct peal__group *next;
-	enum peal__group_kind kind;
-	size_t count;
-	struct peal__condition *conditions;
+struct peal__node_list {
+	struct peal__node *first, **last;
 };
 
 struct peal__order {
-	const struct peal__column *column;
+	struct peal__place place;
+	const struct peal__aggregate *aggregate;
 	bool descending;
 };
 
@@ -58,28 +96,95 @@ struct peal_query {
 	const struct peal__model_state *state;
 	struct peal__arena arena;
 	const char *alias;
-	struct peal__group *groups;
-	struct peal__group **last_group;
+	struct peal__join *joins; /* own until there are more */
+	size_t join_count, join_capacity;
+	struct peal__join own;
+	unsigned call; /* of filter, so far */
+	struct peal__node_list where, having;
+	struct peal__aggregate *aggregates;
 	struct peal__order *order;
 	size_t order_count;
+	struct peal__place column; /* what it gives inside of another query */
+	struct peal_query *inner;  /* queries that conditions refer to, by next */
+	struct peal_query *next;
 	int64_t offset;
-	int64_t limit;           /* INT64_MAX: all */
+	int64_t limit; /* INT64_MAX: all */
+	bool distinct;
 	bool key_only;           /* load nothing else */
 	struct peal_error error; /* the first thing that went wrong */
 };
+
+/* ---- path.c: names become places ------------------------------------------------------------------------------- */
+
+/*
+ * The column of "author__name" or "author->name", joining what is needed; what follows the column is *ret_rest, ""
+ * when that is all. Conditions of one filter() share their joins over several rows; any: take the last such join.
+ */
+int peal__place_find(struct peal_query *query, const char *name, bool any, struct peal__place *ret,
+		     const char **ret_rest);
+/* The same, when nothing may follow; what: "order_by". */
+int peal__place_find_all(struct peal_query *query, const char *name, const char *what,
+			 struct peal__place *ret);
+/* Rows without these joins do not count. */
+void peal__place_require(struct peal_query *query, const struct peal__place *place);
+bool peal__place_is_many(const struct peal_query *query, const struct peal__place *place);
+bool peal__place_may_be_null(const struct peal_query *query, const struct peal__place *place);
+
+/* ---- condition.c: conditions, checked -------------------------------------------------------------------------- */
+
+int peal__conditions_add(struct peal_query *query, uint32_t operation,
+			 const struct peal_named_list *list);
+int peal__node_list_copy(struct peal_query *copy, struct peal__node_list *to,
+			 const struct peal__node *from);
+/* An expression for a column of the query's own table. */
+int peal__operand_new(struct peal_query *query, const struct peal_value *value, bool across,
+		      struct peal__operand **ret, uint32_t *ret_kind);
+bool peal__is_number(uint32_t kind); /* enum peal_value_kind */
+int peal__value_keep(struct peal_query *query, struct peal_value *value);
+const struct peal__aggregate *peal__aggregate_find(const struct peal_query *query, const char *name,
+						   size_t size);
+int peal__aggregate_init(struct peal_query *query, struct peal__aggregate *aggregate,
+			 const struct peal_aggregate *from);
+int peal__query_no_memory(struct peal_query *query);
+bool peal__query_is_sliced(const struct peal_query *query);
+
+/* filter(column IN keys), for relations. */
+void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
+			   const struct peal_value *keys, size_t count);
+
+/* The rows that a many-to-many relation has for the key of its other side. */
+void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
+				struct peal_value key);
+
+/* ---- compile.c ----------------------------------------------------------------------------------------------------- */
 
 /* SQL and its parameters, which borrow from the query. */
 struct peal__compiled {
 	struct peal__text sql;
 	struct peal_value *values;
 	size_t count, capacity;
+	const struct peal__dialect *dialect;
+	const struct peal_query *query; /* whose places are written now */
+	unsigned scope, scopes;         /* 0: the outermost query; how many there are */
+	bool qualified;                 /* columns are written with their tables */
 };
 
 void peal__compile_value(struct peal__compiled *compiled,
 			 const struct peal_value *value); /* adds $n */
+void peal__compile_place(struct peal__compiled *compiled, const struct peal__place *place);
+void peal__compile_operand(struct peal__compiled *compiled, const struct peal__operand *operand);
+void peal__compile_aggregate(struct peal__compiled *compiled,
+			     const struct peal__aggregate *aggregate);
+/* Before a SELECT's columns. */
+void peal__compile_begin(struct peal__compiled *compiled, const struct peal_query *query);
+/* FROM, joins and WHERE */
+void peal__compile_from(struct peal__compiled *compiled, const struct peal_query *query);
+/* GROUP BY ... HAVING, of the places; ORDER BY and the slice */
+void peal__compile_group(struct peal__compiled *compiled, const struct peal_query *query,
+			 const struct peal__place *places, size_t count);
+void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query *query);
+/* WHERE of an UPDATE or DELETE of the query's own table. */
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query);
-void peal__compile_tail(struct peal__compiled *compiled,
-			const struct peal_query *query); /* order, slice */
 /* " IN (...)": the keys that a relation has for the key of one side */
 void peal__compile_related(struct peal__compiled *compiled, const struct peal__many *many,
 			   const struct peal_value *key);
@@ -95,12 +200,5 @@ int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection 
 /* The error that building has left, or 0; and the connection. query may be NULL: there was no memory for it. */
 int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection,
 		      struct peal_error *error);
-
-/* filter(column IN keys), for relations. */
-void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
-			   const struct peal_value *keys, size_t count);
-/* The rows that a many-to-many relation has for the key of its other side. */
-void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
-				struct peal_value key);
 
 #endif

@@ -228,7 +228,7 @@ TEST(queries_that_are_refused)
 	refused(NAMED({ .name = "nmae", .value = PEAL_TEXT("x") }), PEAL_EINVAL,
 		"lab.Person has no field \"nmae\"");
 	refused(NAMED({ .name = "name__icontain", .value = PEAL_TEXT("x") }), PEAL_EINVAL,
-		"lab.Person: there is no lookup \"icontain\"");
+		"lab.Person.name: there is no lookup \"icontain\"");
 	refused(NAMED({ .name = "age", .value = PEAL_TEXT("x") }), PEAL_ETYPE,
 		"lab.Person.age does not take a text");
 	refused(NAMED({ .name = "age__contains", .value = PEAL_INT(1) }), PEAL_ETYPE,
