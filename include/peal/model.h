@@ -168,8 +168,8 @@ struct PEAL_NAMED_ONLY peal_field {
 	uint32_t max_length;
 	uint16_t max_digits;     /* decimal: digits in all, 1 to 18 */
 	uint16_t decimal_places; /* decimal: those behind the point */
-	bool null;  /* the column may be null */
-	bool blank; /* validation: may be empty */
+	bool null;               /* the column may be null */
+	bool blank;              /* validation: may be empty */
 	bool primary_key;
 	bool unique;
 	bool index;        /* relations always have one */
@@ -308,12 +308,12 @@ struct PEAL_NAMED_ONLY peal_field {
 		.kind = PEAL_VALUE_BYTES, .as = {.text = { "" value_, sizeof(value_) - 1 } } \
 	}
 /* PEAL_INITIAL_DECIMAL(1250, 2) is 12.50. */
-#define PEAL_INITIAL_DECIMAL(coefficient_, scale_)                                                 \
-	{                                                                                          \
+#define PEAL_INITIAL_DECIMAL(coefficient_, scale_)                                           \
+	{                                                                                    \
 		.kind = PEAL_VALUE_DECIMAL, .as = {.decimal = { (coefficient_), (scale_) } } \
 	}
-#define PEAL_INITIAL_DATE(year_, month_, day_)                                                \
-	{                                                                                     \
+#define PEAL_INITIAL_DATE(year_, month_, day_)                                          \
+	{                                                                               \
 		.kind = PEAL_VALUE_DATE, .as = {.date = { (year_), (month_), (day_) } } \
 	}
 
@@ -352,13 +352,13 @@ struct peal_index {
 	bool unique;
 };
 
-#define PEAL_INDEX(...)                      \
-	{                                    \
-		.fields = { __VA_ARGS__ }    \
+#define PEAL_INDEX(...)                   \
+	{                                 \
+		.fields = { __VA_ARGS__ } \
 	}
-#define PEAL_UNIQUE(...)                                     \
-	{                                                    \
-		.fields = { __VA_ARGS__ }, .unique = true    \
+#define PEAL_UNIQUE(...)                                  \
+	{                                                 \
+		.fields = { __VA_ARGS__ }, .unique = true \
 	}
 
 struct peal_index_list {
@@ -385,7 +385,7 @@ struct PEAL_NAMED_ONLY peal_model {
 	const char *table;        /* NULL: "school_student" */
 	const char *verbose_name; /* NULL: the name in small letters */
 	struct peal_index_list indexes;
-	/* A part of peal_full_clean(): adds what is wrong with the row as a whole. Returns 0 or a failure. */
+	/* A part of peal_full_clean(): adds what is wrong with the row. Returns 0, PEAL_INVALID or a failure. */
 	int (*clean)(struct peal_instance *instance, struct peal_problems *problems,
 		     struct peal_error *error);
 };
@@ -809,7 +809,7 @@ enum peal__storage {
 /* Classes of types, one bit each; a member's and its value's must have one in common. */
 #define PEAL__CLASS_OF_VALUE(x_)                                                                   \
 	_Generic((x_), char * : 1, const char * : 1, float : 4, double : 4, struct peal_bytes : 8, \
-		 struct peal_instance * : 16, struct peal_uuid : 32, struct peal_decimal : 64,              \
+		 struct peal_instance * : 16, struct peal_uuid : 32, struct peal_decimal : 64,     \
 		 struct peal_date : 128, struct peal_value : 255, default : 2)
 #define PEAL__CLASS_OF_MEMBER(x_)                                                                \
 	_Generic((x_), const char * : 1, float : 6, double : 6, struct peal_bytes : 8, bool : 2, \

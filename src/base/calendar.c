@@ -30,8 +30,8 @@ int64_t peal_date_to_days(struct peal_date date)
 {
 	int64_t year = date.year - (date.month <= 2);
 	int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
-	int of_year = (153 * (date.month > 2 ? date.month - 3 : date.month + 9) + 2) / 5 +
-		      date.day - 1;
+	int of_year =
+		(153 * (date.month > 2 ? date.month - 3 : date.month + 9) + 2) / 5 + date.day - 1;
 
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
@@ -127,9 +127,8 @@ static int clock_read(const char *at, const char *end, int hour_digits, int64_t 
 	if (!digits(&at, end, 1, hour_digits, &hour) || !is_next(&at, end, ':') ||
 	    !digits(&at, end, 2, 2, &minute))
 		return PEAL_EINVAL;
-	if (is_next(&at, end, ':') &&
-	    (!digits(&at, end, 2, 2, &second) ||
-	     (is_next(&at, end, '.') && !fraction(&at, end, &part))))
+	if (is_next(&at, end, ':') && (!digits(&at, end, 2, 2, &second) ||
+				       (is_next(&at, end, '.') && !fraction(&at, end, &part))))
 		return PEAL_EINVAL;
 	if (at != end || minute > 59 || second > 59)
 		return PEAL_EINVAL;

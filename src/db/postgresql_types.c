@@ -52,11 +52,10 @@ enum {
 
 bool peal__pg_type_is_known(Oid type)
 {
-	static const Oid known[] = { BOOL,    BYTEA,     CHAR,        NAME,  INT8,   INT2,
-				     INT4,    TEXT,      OID,         JSON,  XML,    FLOAT4,
-				     FLOAT8,  UNKNOWN,   UUID,        JSONB, BPCHAR, VARCHAR,
-				     NUMERIC, TIMESTAMP, TIMESTAMPTZ, VOID,  DATE,   TIME,
-				     INTERVAL };
+	static const Oid known[] = { BOOL, BYTEA, CHAR,   NAME,    INT8,    INT2,      INT4,
+				     TEXT, OID,   JSON,   XML,     FLOAT4,  FLOAT8,    UNKNOWN,
+				     UUID, JSONB, BPCHAR, VARCHAR, NUMERIC, TIMESTAMP, TIMESTAMPTZ,
+				     VOID, DATE,  TIME,   INTERVAL };
 
 	for (size_t i = 0; i < PEAL_COUNTOF(known); i++)
 		if (known[i] == type)
@@ -441,9 +440,9 @@ static int decode_binary(Oid type, const char *data, int size, struct peal__aren
 	static const struct {
 		Oid type;
 		int size;
-	} sizes[] = { { BOOL, 1 },   { INT2, 2 },   { INT4, 4 },      { INT8, 8 },       { OID, 4 },
-		      { FLOAT4, 4 }, { FLOAT8, 8 }, { TIMESTAMP, 8 }, { TIMESTAMPTZ, 8 },
-		      { DATE, 4 },   { TIME, 8 },   { INTERVAL, 16 } };
+	} sizes[] = { { BOOL, 1 },        { INT2, 2 },   { INT4, 4 },   { INT8, 8 },
+		      { OID, 4 },         { FLOAT4, 4 }, { FLOAT8, 8 }, { TIMESTAMP, 8 },
+		      { TIMESTAMPTZ, 8 }, { DATE, 4 },   { TIME, 8 },   { INTERVAL, 16 } };
 
 	for (size_t i = 0; i < PEAL_COUNTOF(sizes); i++)
 		if (sizes[i].type == type && sizes[i].size != size)

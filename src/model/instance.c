@@ -202,8 +202,7 @@ const char *peal_describe(const struct peal_instance *instance, char *buffer, si
 	if (key.kind == PEAL_VALUE_TEXT)
 		snprintf(buffer, size, "%s %s", label, key.as.text.data);
 	else if (key.kind != PEAL_VALUE_NULL)
-		snprintf(buffer, size, "%s %s", label,
-			 peal_value_format(key, text, sizeof(text)));
+		snprintf(buffer, size, "%s %s", label, peal_value_format(key, text, sizeof(text)));
 	else
 		snprintf(buffer, size, "%s (no key)", label);
 	return buffer;

@@ -16,8 +16,8 @@ static bool value(struct json *json);
 
 static void blanks(struct json *json)
 {
-	while (json->at < json->end && (*json->at == ' ' || (*json->at >= '\t' && *json->at <= '\n') ||
-					*json->at == '\r'))
+	while (json->at < json->end &&
+	       (*json->at == ' ' || (*json->at >= '\t' && *json->at <= '\n') || *json->at == '\r'))
 		json->at++;
 }
 
@@ -109,8 +109,8 @@ static bool string(struct json *json)
 	if (!is_next(json, '"'))
 		return false;
 	while (json->at < json->end && *json->at != '"') {
-		size_t size = peal__utf8_size((const char *)json->at,
-					      (size_t)(json->end - json->at));
+		size_t size =
+			peal__utf8_size((const char *)json->at, (size_t)(json->end - json->at));
 
 		if (!size || *json->at < 0x20)
 			return false;

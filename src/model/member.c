@@ -151,12 +151,12 @@ struct peal_value peal__member_read(const struct peal__column *column, const cha
 static const char *kind_name(uint32_t kind)
 {
 	static const char *const names[] = {
-		[PEAL_VALUE_NULL] = "null",      [PEAL_VALUE_BOOL] = "a boolean",
-		[PEAL_VALUE_INT] = "an integer", [PEAL_VALUE_REAL] = "a real",
-		[PEAL_VALUE_TEXT] = "a text",    [PEAL_VALUE_BYTES] = "bytes",
-		[PEAL_VALUE_TIME] = "a time",    [PEAL_VALUE_POINTER] = "a row",
-		[PEAL_VALUE_UUID] = "a uuid",    [PEAL_VALUE_DECIMAL] = "a decimal",
-		[PEAL_VALUE_DATE] = "a date",    [PEAL_VALUE_TIME_OF_DAY] = "a time of day",
+		[PEAL_VALUE_NULL] = "null",           [PEAL_VALUE_BOOL] = "a boolean",
+		[PEAL_VALUE_INT] = "an integer",      [PEAL_VALUE_REAL] = "a real",
+		[PEAL_VALUE_TEXT] = "a text",         [PEAL_VALUE_BYTES] = "bytes",
+		[PEAL_VALUE_TIME] = "a time",         [PEAL_VALUE_POINTER] = "a row",
+		[PEAL_VALUE_UUID] = "a uuid",         [PEAL_VALUE_DECIMAL] = "a decimal",
+		[PEAL_VALUE_DATE] = "a date",         [PEAL_VALUE_TIME_OF_DAY] = "a time of day",
 		[PEAL_VALUE_DURATION] = "a duration",
 	};
 

@@ -96,9 +96,8 @@ static int field_check(const struct peal_model *model, const struct peal_field *
 	if (field->kind == PEAL_FIELD_CHAR && !field->max_length)
 		return wrong(model, field, "PEAL_CHAR needs .max_length (or use PEAL_LONG_TEXT)",
 			     error);
-	if (field->kind == PEAL_FIELD_DECIMAL &&
-	    (!field->max_digits || field->max_digits > 18 ||
-	     field->decimal_places > field->max_digits))
+	if (field->kind == PEAL_FIELD_DECIMAL && (!field->max_digits || field->max_digits > 18 ||
+						  field->decimal_places > field->max_digits))
 		return wrong(model, field,
 			     "PEAL_DECIMAL needs .max_digits, 1 to 18, of which .decimal_places",
 			     error);
@@ -379,8 +378,10 @@ static int index_check(const struct peal__model_state *state, const struct peal_
 		const char *name = index->fields[count] + (index->fields[count][0] == '-');
 
 		if (peal__column_find(state, name, strlen(name), NULL) == PEAL__NO_FIELD)
-			return peal_error_set(error, PEAL_EINVAL, "%s: an index of \"%s\", which is no "
-					      "field", state->label, name);
+			return peal_error_set(error, PEAL_EINVAL,
+					      "%s: an index of \"%s\", which is no "
+					      "field",
+					      state->label, name);
 		if (++count > PEAL_INDEX_FIELDS_MAX)
 			return wrong(state->model, NULL, "an index has at most 8 fields", error);
 	}

@@ -283,13 +283,13 @@ static int create(struct peal__connection *c, const struct peal_model *model,
 	for (size_t i = 0; i < model->indexes.count && r == 0; i++)
 		r = create_model_index(c, state, &model->indexes.items[i], error);
 	if (r == 0 && state->link)
-		r = create_index(c, state,
-				 &(struct index){ .columns = { &state->columns[1],
-							       &state->columns[2] },
-						  .count = 2,
-						  .suffix = "_pair",
-						  .unique = true },
-				 error);
+		r = create_index(
+			c, state,
+			&(struct index){ .columns = { &state->columns[1], &state->columns[2] },
+					 .count = 2,
+					 .suffix = "_pair",
+					 .unique = true },
+			error);
 	return r;
 }
 

@@ -182,17 +182,17 @@ TEST(values_are_found_by_lookups)
 	fill(&e);
 	e.price = (struct peal_decimal){ 1010, 2 };
 	must(peal_save(&e.instance, &error), &error);
-	must(exotic_model_get(
-		     &found,
-		     PEAL_WITH(PEAL_ARG("id", PEAL_TEXT(peal_uuid_format(e.id, text, sizeof(text)))),
-			       PEAL_ARG("price", PEAL_TEXT("10.1")),
-			       PEAL_ARG("price__gt", PEAL_TEXT("9.99")),
-			       PEAL_ARG("price__lte", PEAL_INT(11)),
-			       PEAL_ARG("died", PEAL_TEXT("9999-12-31")),
-			       PEAL_ARG("born__lt", PEAL_TEXT("0001-01-02")),
-			       PEAL_ARG("begins", PEAL_TEXT("23:59:59.999999")),
-			       PEAL_ARG("length__lt", PEAL_INT(0))),
-		     &error),
+	must(exotic_model_get(&found,
+			      PEAL_WITH(PEAL_ARG("id", PEAL_TEXT(peal_uuid_format(e.id, text,
+										  sizeof(text)))),
+					PEAL_ARG("price", PEAL_TEXT("10.1")),
+					PEAL_ARG("price__gt", PEAL_TEXT("9.99")),
+					PEAL_ARG("price__lte", PEAL_INT(11)),
+					PEAL_ARG("died", PEAL_TEXT("9999-12-31")),
+					PEAL_ARG("born__lt", PEAL_TEXT("0001-01-02")),
+					PEAL_ARG("begins", PEAL_TEXT("23:59:59.999999")),
+					PEAL_ARG("length__lt", PEAL_INT(0))),
+			      &error),
 	     &error);
 	compare(&e, &found);
 	peal_fini(&found.instance);
@@ -334,9 +334,29 @@ TEST(json_is_checked_strictly)
 		"null", " [ ] ", "{\"a\": {\"b\": [1, -0.5e+10, \"\\u00e9\\n\"]}}", "0", "\"\"",
 	};
 	static const char *const bad[] = {
-		"",      "nul",     "[1,]",     "{\"a\"}",      "{a: 1}", "01",    "1.",   "-",
-		"1 2",   "'a'",     "\"\\x\"",  "\"\xff\"",     "\"\t\"", "[1}",   "NaN",  "\"",
-		"\"\\u12\"", "[\"a\" 1]", "\"\xed\xa0\x80\"", "\"\xc0\x80\"", "1e", "+1", "{\"a\":1,}",
+		"",
+		"nul",
+		"[1,]",
+		"{\"a\"}",
+		"{a: 1}",
+		"01",
+		"1.",
+		"-",
+		"1 2",
+		"'a'",
+		"\"\\x\"",
+		"\"\xff\"",
+		"\"\t\"",
+		"[1}",
+		"NaN",
+		"\"",
+		"\"\\u12\"",
+		"[\"a\" 1]",
+		"\"\xed\xa0\x80\"",
+		"\"\xc0\x80\"",
+		"1e",
+		"+1",
+		"{\"a\":1,}",
 	};
 	char deep[1200];
 
@@ -368,7 +388,8 @@ static const struct peal_choice sizes[] = {
 	PEAL_CHOICE_TEXT("S", "small"),
 	PEAL_CHOICE_TEXT("L", "large"),
 };
-static const struct peal_choice colours[] = { PEAL_CHOICE_INT(1, "red"), PEAL_CHOICE_INT(2, "blue") };
+static const struct peal_choice colours[] = { PEAL_CHOICE_INT(1, "red"),
+					      PEAL_CHOICE_INT(2, "blue") };
 
 static const struct peal_field shirt_fields[] = {
 	PEAL_ID(struct shirt, id),
@@ -450,10 +471,10 @@ TEST(several_fields_are_unique_together)
 	peal_db_close(db);
 }
 
-#define WRONG(name_, field_, ...)                                                                \
-	static const struct peal_field name_##_fields[] = { PEAL_ID(struct exotic, length),      \
-							    field_ };                            \
-	PEAL_MODEL(name_##_model, struct exotic, .app = "lab", .name = "Wrong",                  \
+#define WRONG(name_, field_, ...)                                                           \
+	static const struct peal_field name_##_fields[] = { PEAL_ID(struct exotic, length), \
+							    field_ };                       \
+	PEAL_MODEL(name_##_model, struct exotic, .app = "lab", .name = "Wrong",             \
 		   .fields = PEAL_FIELDS(name_##_fields), __VA_ARGS__)
 
 static const struct peal_index no_such[] = { PEAL_INDEX("born", "-nothing") };
