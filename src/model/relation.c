@@ -15,6 +15,7 @@ struct peal__reference {
 	union { /* a key of any storage that a relation may have */
 		int64_t integer;
 		const char *text;
+		struct peal_uuid uuid;
 	} key;
 	struct peal_instance *object;
 };

@@ -3,14 +3,24 @@
 #include "operations.h"
 
 #include <peal/bulk.h>
+#include <peal/fixture.h>
 
 #include "keep.h"
 #include "models.h"
+#include "trace.h"
 #include "variables.h"
 
 static const struct peal_model *take_model(struct step *step)
 {
 	return model_named(words_next(&step->words, "a model"));
+}
+
+/* As it stands in a fixture: a row by its key. */
+static void json_value(struct json *json, struct peal_value value)
+{
+	if (value.kind == PEAL_VALUE_POINTER)
+		value = peal_key(value.as.pointer);
+	trace_value(json, NULL, value);
 }
 
 static int create_all(struct step *step, const struct peal_model *model,
@@ -68,15 +78,49 @@ static int bulk_update(struct step *step)
 	return r;
 }
 
-/* One object of a fixture. */
+/* One object of a fixture, in a list. */
+static struct json fixture_of(const struct peal_model *model, const struct pairs *pairs)
+{
+	const struct peal_named_list *values = named_values(model, pairs, NULL);
+	const struct peal_field *key = model_key(model);
+	struct json json = { 0 };
+
+	json_open(&json, '[');
+	json_open(&json, '{');
+	json_key(&json, "model");
+	json_text(&json, peal_model_label(model));
+	for (size_t i = 0; i < values->count; i++) {
+		if (model_field(model, values->items[i].name) == key) {
+			json_key(&json, "pk");
+			json_value(&json, values->items[i].value);
+		}
+	}
+	json_key(&json, "fields");
+	json_open(&json, '{');
+	for (size_t i = 0; i < values->count; i++) {
+		if (model_field(model, values->items[i].name) != key) {
+			json_key(&json, values->items[i].name);
+			json_value(&json, values->items[i].value);
+		}
+	}
+	json_close(&json, '}');
+	json_close(&json, '}');
+	json_close(&json, ']');
+	return json;
+}
+
 static int loaddata(struct step *step)
 {
 	const struct peal_model *model = take_model(step);
 	struct pairs pairs = words_pairs(&step->words);
+	struct json json;
+	int r;
 
 	words_end(&step->words);
-	refuse("not supported: loaddata (%zu values of %s)",
-	       named_values(model, &pairs, NULL)->count, model->name);
+	json = fixture_of(model, &pairs);
+	r = peal_fixture_load_text(json.text, json.size, NULL, NULL, &step->error);
+	json_drop(&json);
+	return r;
 }
 
 const struct operation bulk_operations[] = {
