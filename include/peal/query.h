@@ -210,7 +210,7 @@ PEAL_API size_t peal_values_count(const struct peal_values *values);
 PEAL_API const struct peal_value *peal_values_at(const struct peal_values *values, size_t row);
 PEAL_API void peal_values_free(struct peal_values *values);
 
-enum peal_function {
+enum peal_aggregate_function {
 	PEAL_FUNCTION_COUNT = 1,
 	PEAL_FUNCTION_SUM = 2,
 	PEAL_FUNCTION_AVG = 3,
@@ -219,7 +219,7 @@ enum peal_function {
 };
 
 struct PEAL_NAMED_ONLY peal_aggregate {
-	uint32_t function; /* enum peal_function */
+	uint32_t function; /* enum peal_aggregate_function */
 	bool distinct;     /* of equal values only one counts */
 	const char *field; /* NULL, with count: the rows */
 	const char *as;    /* its name in an annotation */
@@ -319,7 +319,7 @@ static inline struct peal_value peal__value_field(uint32_t unused, const char *n
 
 static inline struct peal_value peal__value_expression(const struct peal_expression *expression)
 {
-	struct peal_value value = { 0 };
+	struct peal_value value = peal_value_null();
 
 	value.kind = PEAL_VALUE_EXPRESSION;
 	value.as.text.data = (const char *)expression;

@@ -49,7 +49,7 @@ struct peal__aggregate {
 	struct peal__aggregate *next;
 	const char *name;
 	struct peal__place place; /* column NULL: the rows */
-	uint32_t function;        /* enum peal_function */
+	uint32_t function;        /* enum peal_aggregate_function */
 	bool distinct;
 };
 
