@@ -141,6 +141,39 @@ PEAL_API void peal_query_order_by_names(struct peal_query *query, const struct p
 /* Each row once. */
 PEAL_API void peal_query_distinct(struct peal_query *query);
 
+/*
+ * Load the rows that forward relations lead to by the same statement, and attach them: "author", "article__author". They
+ * belong to the rows, or to the instance that was got. Init signals: the outer row first, complete, then the related.
+ */
+#define peal_query_select_related(query_, ...) \
+	peal_query_select_related_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
+PEAL_API void peal_query_select_related_names(struct peal_query *query,
+					      const struct peal_names *names);
+
+/*
+ * Load these columns only (and the key), or all but these. A field that was not loaded is zero in its row, and
+ * peal_field_get() says PEAL_NOT_FOUND; peal_refresh() loads all. A plain save of such a row writes what was loaded and
+ * what peal_field_set() or peal_set_text() has set since, with these as its update_fields; PEAL_EINVAL when that is
+ * nothing, or into another database.
+ */
+#define peal_query_only(query_, ...) \
+	peal_query_only_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
+#define peal_query_defer(query_, ...) \
+	peal_query_defer_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
+PEAL_API void peal_query_only_names(struct peal_query *query, const struct peal_names *names);
+PEAL_API void peal_query_defer_names(struct peal_query *query, const struct peal_names *names);
+
+/*
+ * Lock the rows until the end of the transaction, without which it is PEAL_ETRANSACTION. On SQLite the transaction has
+ * locked everything already.
+ */
+enum peal_lock {
+	PEAL_LOCK_WAIT = 1,
+	PEAL_LOCK_NOWAIT = 2,      /* an error when somebody else has one of them */
+	PEAL_LOCK_SKIP_LOCKED = 3, /* without those that somebody else has */
+};
+PEAL_API void peal_query_for_update(struct peal_query *query, enum peal_lock lock);
+
 /* Of what there is, skip offset rows, then take limit (INT64_MAX: all). */
 PEAL_API void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit);
 
@@ -158,6 +191,25 @@ PEAL_API size_t peal_rows_count(const struct peal_rows *rows);
 /* Borrowed from rows; NULL when index is too large. */
 PEAL_API struct peal_instance *peal_rows_at(const struct peal_rows *rows, size_t index);
 PEAL_API void peal_rows_free(struct peal_rows *rows);
+
+/*
+ * Rows one by one, in constant memory: next returns 0 and lends an instance until the next call, or PEAL_DONE. The
+ * statement is being read until the stream is freed, so a receiver of init signals must not end the transaction.
+ *
+ *	r = peal_query_stream(query, &stream, &error);
+ *	while (r == 0 && (r = peal_stream_next(stream, &instance, &error)) == 0)
+ *		puts(student_model_from(instance)->name);
+ *	peal_stream_free(stream);
+ */
+struct peal_stream;
+
+PEAL_API PEAL_MUST_CHECK int peal_query_stream(struct peal_query *query,
+					       struct peal_stream **ret_stream,
+					       struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_stream_next(struct peal_stream *stream,
+					      struct peal_instance **ret_instance,
+					      struct peal_error *error);
+PEAL_API void peal_stream_free(struct peal_stream *stream);
 
 /* PEAL_EACH(student_model, student, rows) statement */
 #define PEAL_EACH(model_, row_, rows_)                                                         \

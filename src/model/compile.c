@@ -460,6 +460,21 @@ void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query
 	}
 }
 
+void peal__compile_lock(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	static const char *const locks[] = {
+		[PEAL_LOCK_WAIT] = "",
+		[PEAL_LOCK_NOWAIT] = " NOWAIT",
+		[PEAL_LOCK_SKIP_LOCKED] = " SKIP LOCKED",
+	};
+
+	if (!query->lock || query->lock >= PEAL_COUNTOF(locks) || !compiled->dialect->returning)
+		return;
+	peal__text_add(&compiled->sql, " FOR UPDATE OF ");
+	table_name(compiled, 0);
+	peal__text_add(&compiled->sql, locks[query->lock]);
+}
+
 void peal__compiled_fini(struct peal__compiled *compiled)
 {
 	peal__text_fini(&compiled->sql);

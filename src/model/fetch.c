@@ -17,6 +17,8 @@ struct peal_rows {
 	struct peal__arena arena;
 	struct peal_instance **items;
 	size_t count, capacity;
+	struct peal_instance **related; /* of select_related */
+	size_t related_count, related_capacity;
 	bool by_key; /* sorted */
 };
 
@@ -35,18 +37,22 @@ struct reader {
 
 static bool is_loaded(const struct peal_query *query, size_t column)
 {
-	return !query->key_only || column == query->state->key;
+	if (query->key_only)
+		return column == query->state->key;
+	return !(query->deferred[column / 64] >> (column % 64) & 1);
 }
 
 /* Columns of the order that DISTINCT wants to see: those of the model's own table are there anyway. */
 static bool is_extra(const struct peal_query *query, const struct peal__order *order)
 {
-	return query->distinct && (order->aggregate || order->place.join || query->key_only);
+	return query->distinct &&
+	       (order->aggregate || order->place.join || query->key_only || query->defers);
 }
 
 static bool is_plain(const struct peal_query *query)
 {
-	return query->join_count == 1 && !query->key_only && !query->distinct && !query->aggregates;
+	return query->join_count == 1 && !query->key_only && !query->defers && !query->distinct &&
+	       !query->aggregates;
 }
 
 /* As many as there may be at most. */
@@ -55,6 +61,9 @@ static int make_room(struct reader *reader, struct peal_error *error)
 	const struct peal_query *query = reader->query;
 	size_t most = query->state->count + query->order_count;
 
+	for (size_t i = 1; i < query->join_count; i++)
+		if (query->joins[i].selected)
+			most += query->joins[i].state->count;
 	reader->values = reader->own_values;
 	reader->kinds = reader->own_kinds;
 	if (most <= PEAL_FIELDS_MAX)
@@ -106,6 +115,10 @@ static void compile_columns(struct reader *reader, struct peal__compiled *compil
 	for (size_t i = 0; i < query->state->count; i++)
 		if (is_loaded(query, i))
 			add_column(reader, compiled, 0, &query->state->columns[i]);
+	for (size_t i = 1; i < query->join_count; i++)
+		for (size_t k = 0; query->joins[i].selected && k < query->joins[i].state->count;
+		     k++)
+			add_column(reader, compiled, i, &query->joins[i].state->columns[k]);
 	add_extras(reader, compiled);
 	peal__compile_from(compiled, query);
 	peal__compile_group(compiled, query, &key, 1);
@@ -121,6 +134,10 @@ static int reader_begin(struct reader *reader, struct peal_query *query, struct 
 	reader->db = c->db;
 	reader->width = 0;
 	reader->heap = NULL;
+	if (query->lock && !peal_atomic_depth(query->alias))
+		return peal_error_set(error, PEAL_ETRANSACTION,
+				      "%s: rows are locked in a transaction only",
+				      query->state->label);
 	r = make_room(reader, error);
 	if (r < 0)
 		return r;
@@ -134,6 +151,7 @@ static int reader_begin(struct reader *reader, struct peal_query *query, struct 
 		compile_columns(reader, &compiled);
 	}
 	peal__compile_tail(&compiled, query);
+	peal__compile_lock(&compiled, query);
 	r = peal__compiled_start(&compiled, c, &reader->statement, error);
 	if (r < 0)
 		peal__db_free(reader->heap);
@@ -155,7 +173,7 @@ static void reader_end(struct reader *reader)
 static const struct peal_value *spread(const struct peal_query *query,
 				       const struct peal_value *values, struct peal_value *room)
 {
-	if (!query->key_only)
+	if (!query->key_only && !query->defers)
 		return values;
 	for (size_t i = 0; i < query->state->count; i++)
 		room[i] = is_loaded(query, i) ? *values++ : peal_value_pointer(NULL);
@@ -179,10 +197,92 @@ static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t 
 	return 0;
 }
 
+static int keep_in_instance(struct peal_instance *instance, struct peal_value *values, size_t count,
+			    struct peal_error *error)
+{
+	size_t size = peal__texts_size(values, count);
+	char *room = size ? peal__owned_alloc(instance, PEAL__OWNED_BY_ROW, size) : NULL;
+
+	if (size && !room)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	peal__texts_copy(values, count, room);
+	return 0;
+}
+
+/* Room for a related row, which ends with the rows or, where there are none, with its owner. */
+static struct peal_instance *related_new(struct peal_rows *rows, struct peal_instance *owner,
+					 const struct peal_model *model)
+{
+	struct peal__owned_row *owned =
+		rows ? peal__arena_alloc(&rows->arena, sizeof(*owned) + model->size)
+		     : peal__owned_alloc(owner, PEAL__OWNED_INSTANCE, sizeof(*owned) + model->size);
+
+	if (!owned)
+		return NULL;
+	owned->instance = peal__instance_in(model, owned->row);
+	return owned->instance;
+}
+
+static int keep_related(struct peal_rows *rows, struct peal_instance *instance,
+			struct peal_error *error)
+{
+	if (!rows)
+		return 0;
+	if (!peal__db_grow(&rows->related, &rows->related_capacity, rows->related_count,
+			   sizeof(struct peal_instance *)))
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	rows->related[rows->related_count++] = instance;
+	return 0;
+}
+
+/* The rows of select_related, from the values behind the model's own: each is attached to the one that refers to it. */
+static int load_related(const struct peal_query *query, struct peal_rows *rows,
+			struct peal_instance *first, struct peal_db *db,
+			const struct peal_value *values, struct peal_error *error)
+{
+	struct peal_instance *loaded[PEAL_FIELDS_MAX] = { first };
+	int r = 0;
+
+	for (size_t i = 0; i < query->state->count; i++)
+		values += is_loaded(query, i);
+	for (size_t i = 1; i < query->join_count && i < PEAL_FIELDS_MAX && r == 0; i++) {
+		const struct peal__join *join = &query->joins[i];
+		struct peal_instance *parent = loaded[join->parent];
+		const struct peal_value *own = values;
+
+		if (!join->selected)
+			continue;
+		values += join->state->count;
+		if (!parent || own[join->state->key].kind == PEAL_VALUE_NULL)
+			continue;
+		loaded[i] = related_new(rows, first, join->state->model);
+		if (!loaded[i])
+			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		r = keep_related(rows, loaded[i], error);
+		if (r == 0)
+			r = peal__instance_load(join->state->model, loaded[i], db, own, error);
+		if (r == 0)
+			peal__object_set(join->from, peal__row(parent), loaded[i]);
+	}
+	return r;
+}
+
+/* An instance and its related ones; rows NULL: these belong to the instance. */
+static int load(const struct peal_query *query, struct peal_rows *rows,
+		struct peal_instance *instance, struct peal_db *db, const struct peal_value *values,
+		struct peal_error *error)
+{
+	struct peal_value room[PEAL_FIELDS_MAX];
+	int r = peal__instance_load(query->model, instance, db, spread(query, values, room), error);
+
+	if (r == 0 && query->join_count > 1)
+		r = load_related(query, rows, instance, db, values, error);
+	return r;
+}
+
 static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal_db *db,
 		   const struct peal_value *values, struct peal_error *error)
 {
-	struct peal_value room[PEAL_FIELDS_MAX];
 	char *row = peal__arena_alloc(&rows->arena, query->model->size);
 	struct peal_instance *instance;
 	int r;
@@ -191,7 +291,7 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 				   sizeof(struct peal_instance *)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	instance = peal__instance_in(query->model, row);
-	r = peal__instance_load(query->model, instance, db, spread(query, values, room), error);
+	r = load(query, rows, instance, db, values, error);
 	if (r == 0)
 		rows->items[rows->count++] = instance;
 	else
@@ -305,9 +405,85 @@ void peal_rows_free(struct peal_rows *rows)
 	for (size_t i = 0; i < rows->count; i++)
 		if (rows->items[i]->owned)
 			peal_fini(rows->items[i]);
+	for (size_t i = 0; i < rows->related_count; i++)
+		if (rows->related[i]->owned)
+			peal_fini(rows->related[i]);
+	peal__db_free(rows->related);
 	peal__db_free(rows->items);
 	peal__arena_fini(&rows->arena);
 	peal__db_free(rows);
+}
+
+/* ---- One after the other --------------------------------------------------------------------------------------------- */
+
+struct peal_stream {
+	struct peal_query *query; /* a copy */
+	struct peal_instance *instance;
+	struct reader reader;
+	bool open; /* there is a statement */
+	_Alignas(max_align_t) char row[];
+};
+
+int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
+		      struct peal_error *error)
+{
+	struct peal__connection *c;
+	struct peal_stream *stream;
+	int r = peal__query_ready(query, &c, error);
+
+	if (r != 0)
+		return r;
+	stream = peal__db_alloc(sizeof(*stream) + query->model->size);
+	if (!stream)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	stream->instance = peal__instance_in(query->model, stream->row);
+	stream->query = peal_query_copy(query);
+	r = peal__query_ready(stream->query, &c, error);
+	if (r == 0)
+		r = reader_begin(&stream->reader, stream->query, c, error);
+	stream->open = r == 0;
+	if (r == 0) {
+		stream->reader.statement->stream = true;
+		*ret_stream = stream;
+	} else {
+		peal_stream_free(stream);
+	}
+	return r;
+}
+
+int peal_stream_next(struct peal_stream *stream, struct peal_instance **ret_instance,
+		     struct peal_error *error)
+{
+	struct reader *reader = &stream->reader;
+	int r;
+
+	peal_fini(stream->instance);
+	r = stream->open ? reader_step(reader, error) : PEAL_DONE;
+	if (r == 0)
+		r = keep_in_instance(stream->instance, reader->values, reader->width, error);
+	if (r == 0)
+		r = load(stream->query, NULL, stream->instance, reader->db, reader->values, error);
+	if (r == 0) {
+		*ret_instance = stream->instance;
+		return 0;
+	}
+	peal__owned_free(stream->instance);
+	*stream->instance = (struct peal_instance){ 0 };
+	if (stream->open)
+		reader_end(reader);
+	stream->open = false;
+	return r;
+}
+
+void peal_stream_free(struct peal_stream *stream)
+{
+	if (!stream)
+		return;
+	peal_fini(stream->instance);
+	if (stream->open)
+		reader_end(&stream->reader);
+	peal_query_free(stream->query);
+	peal__db_free(stream);
 }
 
 /* ---- By key ---------------------------------------------------------------------------------------------------------- */
@@ -397,18 +573,6 @@ struct peal_instance *peal_rows_find(const struct peal_rows *rows, struct peal_v
 
 /* ---- One ------------------------------------------------------------------------------------------------------------- */
 
-static int keep_in_instance(struct peal_instance *instance, struct peal_value *values, size_t count,
-			    struct peal_error *error)
-{
-	size_t size = peal__texts_size(values, count);
-	char *room = size ? peal__owned_alloc(instance, PEAL__OWNED_BY_ROW, size) : NULL;
-
-	if (size && !room)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	peal__texts_copy(values, count, room);
-	return 0;
-}
-
 /* Reads the first row and looks whether there is a second one. */
 static int read_one(struct reader *reader, struct peal_instance *instance, struct peal_error *error)
 {
@@ -444,17 +608,16 @@ static int multiple(struct peal_query *query, struct peal_error *error)
 static int load_one(struct peal_query *query, struct peal_instance *instance,
 		    struct peal__connection *c, struct peal_error *error)
 {
-	struct peal_value room[PEAL_FIELDS_MAX];
 	struct reader reader;
 	int r = reader_begin(&reader, query, c, error);
 
 	if (r != 0)
 		return r;
 	r = read_one(&reader, instance, error);
-	reader_end(&reader); /* before receivers are called; the values stay */
+	peal__statement_put(reader.statement); /* before receivers are called */
 	if (r == 0)
-		r = peal__instance_load(query->model, instance, c->db,
-					spread(query, reader.values, room), error);
+		r = load(query, NULL, instance, c->db, reader.values, error);
+	peal__db_free(reader.heap);
 	return r;
 }
 

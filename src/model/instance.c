@@ -142,9 +142,11 @@ static int set_data(struct peal_instance *instance, size_t offset, uint16_t stor
 	const struct peal__model_state *state = peal__state(instance->model);
 
 	for (size_t i = 0; i < state->count; i++)
-		if (state->columns[i].offset == offset && state->columns[i].storage == storage)
+		if (state->columns[i].offset == offset && state->columns[i].storage == storage) {
+			instance->deferred[i / 64] &= ~(UINT64_C(1) << (i % 64));
 			return peal__member_write(instance, &state->columns[i], &value, PEAL__COPY,
 						  NULL);
+		}
 	return PEAL_EINVAL;
 }
 

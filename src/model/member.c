@@ -307,7 +307,7 @@ int peal__member_check(const struct peal__model_state *state, const struct peal_
 struct owned {
 	struct owned *next;
 	uint32_t offset;
-	char data[];
+	_Alignas(max_align_t) char data[];
 };
 
 void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size)
@@ -348,6 +348,8 @@ void peal__owned_free(struct peal_instance *instance)
 	while (owned) {
 		struct owned *next = owned->next;
 
+		if (owned->offset == PEAL__OWNED_INSTANCE)
+			peal_fini(((struct peal__owned_row *)(void *)owned->data)->instance);
 		peal__db_free(owned);
 		owned = next;
 	}

@@ -255,6 +255,30 @@ int peal__place_find_all(struct peal_query *query, const char *name, const char 
 	return r;
 }
 
+int peal__select_related(struct peal_query *query, const char *name)
+{
+	struct peal__place place = { 0 };
+	int r = 0;
+
+	for (const char *rest = name; *rest && r == 0;) {
+		const struct peal__model_state *state = query->joins[place.join].state;
+		struct segment segment = segment_of(rest);
+		bool by_relation;
+		size_t i = peal__column_find(state, segment.name, segment.size, &by_relation);
+
+		if (i == PEAL__NO_FIELD || !by_relation)
+			return peal_error_set(&query->error, PEAL_EINVAL,
+					      "select_related: %s has no relation \"%.*s\"",
+					      state->label, (int)segment.size, segment.name);
+		place.column = &state->columns[i];
+		r = join_forward(query, &place, true, &place.join);
+		if (r == 0)
+			query->joins[place.join].selected = true;
+		rest = segment.rest;
+	}
+	return r;
+}
+
 void peal__place_require(struct peal_query *query, const struct peal__place *place)
 {
 	for (size_t i = place->join; i; i = query->joins[i].parent)

@@ -221,6 +221,57 @@ void peal_query_distinct(struct peal_query *query)
 		query->distinct = true;
 }
 
+/* ---- What is loaded -------------------------------------------------------------------------------------------------- */
+
+void peal_query_select_related_names(struct peal_query *query, const struct peal_names *names)
+{
+	for (size_t i = 0; is_good(query) && i < names->count; i++)
+		peal__select_related(query, names->items[i]);
+}
+
+static void set_deferred(struct peal_query *query, const struct peal_names *names, bool deferred)
+{
+	const struct peal__model_state *state = query->state;
+
+	query->defers = true;
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i];
+		size_t column = peal__column_find(state, name, strlen(name), NULL);
+		uint64_t bit = UINT64_C(1) << (column % 64);
+
+		if (column == PEAL__NO_FIELD) {
+			peal_error_set(&query->error, PEAL_EINVAL, "%s: %s has no field \"%s\"",
+				       deferred ? "defer" : "only", state->label, name);
+			return;
+		}
+		if (deferred)
+			query->deferred[column / 64] |= bit;
+		else
+			query->deferred[column / 64] &= ~bit;
+	}
+	query->deferred[state->key / 64] &= ~(UINT64_C(1) << (state->key % 64));
+}
+
+void peal_query_only_names(struct peal_query *query, const struct peal_names *names)
+{
+	if (!is_good(query))
+		return;
+	memset(query->deferred, 0xff, sizeof(query->deferred));
+	set_deferred(query, names, false);
+}
+
+void peal_query_defer_names(struct peal_query *query, const struct peal_names *names)
+{
+	if (is_good(query))
+		set_deferred(query, names, true);
+}
+
+void peal_query_for_update(struct peal_query *query, enum peal_lock lock)
+{
+	if (query)
+		query->lock = lock;
+}
+
 void peal_query_slice(struct peal_query *query, int64_t offset, int64_t limit)
 {
 	if (!is_good(query))
@@ -309,6 +360,9 @@ static void copy_plain(struct peal_query *copy, const struct peal_query *query)
 	copy->limit = query->limit;
 	copy->distinct = query->distinct;
 	copy->key_only = query->key_only;
+	copy->defers = query->defers;
+	memcpy(copy->deferred, query->deferred, sizeof(copy->deferred));
+	copy->lock = query->lock;
 	copy->error = query->error;
 }
 

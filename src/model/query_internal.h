@@ -37,6 +37,7 @@ struct peal__join {
 	unsigned call; /* which filter() has made it */
 	bool many;     /* several rows for one of the parent */
 	bool inner;    /* without it the row does not count */
+	bool selected; /* its rows are loaded too */
 };
 
 /* A column of one of the tables. */
@@ -110,7 +111,10 @@ struct peal_query {
 	int64_t offset;
 	int64_t limit; /* INT64_MAX: all */
 	bool distinct;
-	bool key_only;           /* load nothing else */
+	bool key_only;        /* load nothing else */
+	bool defers;          /* not all columns are loaded */
+	uint64_t deferred[2]; /* which are not, as in an instance */
+	uint32_t lock;        /* enum peal_lock; 0: none */
 	struct peal_error error; /* the first thing that went wrong */
 };
 
@@ -125,6 +129,8 @@ int peal__place_find(struct peal_query *query, const char *name, bool any, struc
 /* The same, when nothing may follow; what: "order_by". */
 int peal__place_find_all(struct peal_query *query, const char *name, const char *what,
 			 struct peal__place *ret);
+/* Join forward relations, whose rows are loaded too. */
+int peal__select_related(struct peal_query *query, const char *name);
 /* Rows without these joins do not count. */
 void peal__place_require(struct peal_query *query, const struct peal__place *place);
 bool peal__place_is_many(const struct peal_query *query, const struct peal__place *place);
@@ -183,6 +189,8 @@ void peal__compile_from(struct peal__compiled *compiled, const struct peal_query
 void peal__compile_group(struct peal__compiled *compiled, const struct peal_query *query,
 			 const struct peal__place *places, size_t count);
 void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query *query);
+/* FOR UPDATE, where rows are locked one by one */
+void peal__compile_lock(struct peal__compiled *compiled, const struct peal_query *query);
 /* WHERE of an UPDATE or DELETE of the query's own table. */
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query);
 /* " IN (...)": the keys that a relation has for the key of one side */

@@ -68,14 +68,36 @@ static int names_check(struct save *save)
 	return 0;
 }
 
+static bool is_deferred(const struct peal_instance *instance, size_t i)
+{
+	return instance->deferred[i / 64] >> (i % 64) & 1;
+}
+
 /* Writing a field that was not loaded would write nothing over what the row has. */
 static bool writes_deferred(const struct save *save)
 {
 	for (size_t i = 0; i < save->state->count; i++)
-		if ((save->instance->deferred[i / 64] >> (i % 64) & 1) &&
-		    (!save->update_fields || save->written[i]))
+		if (is_deferred(save->instance, i) && (!save->update_fields || save->written[i]))
 			return true;
 	return false;
+}
+
+/* A row that was loaded in part is saved in that part, as if these were its update_fields (not into another database). */
+static void imply_fields(struct save *save, struct peal_names *names, const char **items)
+{
+	const struct peal_instance *instance = save->instance;
+
+	if (save->update_fields || save->options->force_insert || !instance->db ||
+	    (save->options->database && peal_db_get(save->options->database) != instance->db))
+		return;
+	if (!instance->deferred[0] && !instance->deferred[1])
+		return;
+	names->items = items;
+	for (size_t i = 0; i < save->state->count; i++)
+		if (i != save->state->key && !is_deferred(instance, i))
+			items[names->count++] = save->state->columns[i].name;
+	if (names->count)
+		save->update_fields = names;
 }
 
 static int options_check(struct save *save)
@@ -344,6 +366,8 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 {
 	static const struct peal_save_options defaults;
 	struct save save = { .instance = instance, .error = error };
+	const char *names[PEAL_FIELDS_MAX];
+	struct peal_names implied = { 0 };
 	int r;
 
 	if (!instance->model)
@@ -359,6 +383,7 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 		if (r < 0)
 			return r;
 	}
+	imply_fields(&save, &implied, names);
 	r = options_check(&save);
 	if (r < 0 || (save.update_fields && !save.update_fields->count))
 		return r;

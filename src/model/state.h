@@ -160,6 +160,13 @@ void peal__object_set(const struct peal__column *column, char *row, struct peal_
 
 /* Memory that belongs to the instance; the offset of a member frees what was there for it before. */
 #define PEAL__OWNED_BY_ROW UINT32_MAX
+#define PEAL__OWNED_INSTANCE (UINT32_MAX - 1) /* a struct peal__owned_row */
+
+/* A related row that ends with the instance it is attached to. */
+struct peal__owned_row {
+	struct peal_instance *instance;
+	_Alignas(max_align_t) char row[];
+};
 void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size);
 void peal__owned_free(struct peal_instance *instance);
 

@@ -386,6 +386,135 @@ TEST(counting)
 	end_models(db);
 }
 
+/* ---- What is loaded ---- */
+
+TEST(related_rows)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *query = peal_query_new(&comment_model);
+	struct peal_error error = { 0 };
+	struct peal_rows *rows;
+	struct comment *c, one;
+
+	peal_query_select_related(query, "article__author", "parent");
+	peal_query_order_by(query, "id");
+	T_OK(peal_query_all(query, &rows, &error));
+	T_INT(peal_rows_count(rows), 3);
+	PEAL_EACH(comment_model, c, rows) {
+		T_INT(c->article->id, c->article_id);
+		T_STR(c->article->author->name, c->id < 3 ? "Ana" : "Bo");
+		T_TRUE(!c->parent == !c->parent_id);
+		T_OK(peal_set_text(&c->article->instance, &c->article->slug, "changed"));
+	}
+	T_OK(peal_save(&comment_model_from(peal_rows_at(rows, 0))->article->instance, &error));
+	T_INT(COUNT("lab_article WHERE slug = 'changed'"), 1);
+	peal_rows_free(rows);
+	T_OK(peal_query_last(query, &one.instance, &error));
+	T_STR(one.article->author->name, "Bo");
+	T_OK(peal_set_text(&one.article->instance, &one.article->slug, "more"));
+	peal_fini(&one.instance);
+	peal_query_free(query);
+
+	record(NULL);
+	query = filtered(&profile_model, PEAL_WITH(PEAL_IS(profile_model, id, 1)));
+	peal_query_select_related(query, "person");
+	T_OK(peal_query_all(query, &rows, &error));
+	T_STR(heard, "ir I1 ir I1");
+	peal_rows_free(rows);
+	stop_recording();
+	peal_query_select_related(query, "bio");
+	T_CODE(peal_query_all(query, &rows, &error), PEAL_EINVAL);
+	peal_query_free(query);
+	end_models(db);
+}
+
+TEST(deferred_fields)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *query = filtered(&person_model, PEAL_WITH(PEAL_IS(person_model, id, 2)));
+	struct peal_error error = { 0 };
+	struct peal_value value;
+	struct person p;
+
+	peal_query_defer(query, "name");
+	T_OK(peal_query_get(query, &p.instance, &error));
+	T_TRUE(!p.name && p.age == 20);
+	T_CODE(peal_field_get(&p.instance, "name", &value, &error), PEAL_NOT_FOUND);
+	p.age = 21;
+	T_OK(peal_save(&p.instance, &error));
+	T_INT(COUNT("lab_person WHERE name = 'Bo' AND age = 21"), 1);
+	T_OK(peal_set_text(&p.instance, &p.name, "Bob"));
+	T_OK(peal_save(&p.instance, &error));
+	T_INT(COUNT("lab_person WHERE name = 'Bob' AND age = 21"), 1);
+	peal_fini(&p.instance);
+	peal_query_only(query, "pk");
+	T_OK(peal_query_get(query, &p.instance, &error));
+	T_TRUE(p.id == 2 && !p.age);
+	T_CODE(peal_save(&p.instance, &error), PEAL_EINVAL);
+	T_OK(peal_refresh(&p.instance, &error));
+	T_STR(p.name, "Bob");
+	peal_fini(&p.instance);
+	peal_query_only(query, "nam");
+	T_CODE(peal_query_get(query, &p.instance, &error), PEAL_EINVAL);
+	peal_query_free(query);
+	end_models(db);
+}
+
+TEST(streams)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *query = peal_query_new(&article_model);
+	struct peal_error error = { 0 };
+	struct peal_instance *instance;
+	struct peal_stream *stream;
+	int64_t sum = 0;
+	int r;
+
+	peal_query_select_related(query, "author");
+	peal_query_order_by(query, "id");
+	T_OK(peal_query_stream(query, &stream, &error));
+	peal_query_free(query);
+	while ((r = peal_stream_next(stream, &instance, &error)) == 0) {
+		struct article *article = article_model_from(instance);
+
+		sum += article->word_count;
+		T_TRUE(!article->author == (article->id == 4));
+	}
+	T_CODE(r, PEAL_DONE);
+	T_CODE(peal_stream_next(stream, &instance, &error), PEAL_DONE);
+	T_INT(sum, 100);
+	peal_stream_free(stream);
+	query = peal_query_new(&article_model);
+	T_OK(peal_query_stream(query, &stream, &error));
+	T_OK(peal_stream_next(stream, &instance, &error));
+	peal_stream_free(stream);
+	peal_query_free(query);
+	end_models(db);
+}
+
+TEST(rows_are_locked_in_transactions)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *query = peal_query_new(&article_model);
+	struct peal_error error = { 0 };
+	struct peal_rows *rows;
+	int r;
+
+	peal_query_select_related(query, "author");
+	for (int lock = PEAL_LOCK_WAIT; lock <= PEAL_LOCK_SKIP_LOCKED; lock++) {
+		peal_query_for_update(query, (enum peal_lock)lock);
+		T_CODE(peal_query_all(query, &rows, &error), PEAL_ETRANSACTION);
+		PEAL_ATOMIC(r, &error) {
+			r = peal_query_all(query, &rows, &error);
+			if (r == 0)
+				peal_rows_free(rows);
+		}
+		T_OK(r);
+	}
+	peal_query_free(query);
+	end_models(db);
+}
+
 /* ---- What is refused, and what is only text ---- */
 
 static void refused(const struct peal_model *model, const struct peal_named_list *conditions,
@@ -469,6 +598,28 @@ TEST(injection_is_text)
 	end_models(db);
 }
 
+static int loading(struct peal_error *error)
+{
+	struct peal_query *query = peal_query_new(&comment_model);
+	struct peal_stream *stream = NULL;
+	struct peal_instance *instance;
+	struct comment last;
+	int r;
+
+	peal_query_select_related(query, "article__author");
+	peal_query_defer(query, "text");
+	r = peal_query_stream(query, &stream, error);
+	while (r == 0)
+		r = peal_stream_next(stream, &instance, error);
+	peal_stream_free(stream);
+	if (r == PEAL_DONE)
+		r = peal_query_last(query, &last.instance, error);
+	if (r == 0)
+		peal_fini(&last.instance);
+	peal_query_free(query);
+	return r;
+}
+
 static int everything(struct peal_error *error)
 {
 	struct peal_query *people = peal_query_new(&person_model);
@@ -502,7 +653,7 @@ static int everything(struct peal_error *error)
 	peal_query_free(copy);
 	peal_query_free(query);
 	peal_query_free(people);
-	return r;
+	return r == 0 ? loading(error) : r;
 }
 
 TEST_TIMEOUT(no_memory_anywhere, 300)
