@@ -41,7 +41,7 @@ static struct peal_signal signals[2] = {
 };
 static const struct some_args args = { 1, 2 };
 static char senders[SENDERS];
-static unsigned calls;
+static _Thread_local unsigned calls;
 
 static int receive(struct peal_call *call, const struct some_args *unused)
 {
