@@ -32,7 +32,15 @@ static int execute(struct peal__connection *c, const char *sql, struct peal_erro
 
 static int commit(struct peal__connection *c, struct peal_error *error)
 {
-	return execute(c, "COMMIT", error);
+	int r = execute(c, "COMMIT", error);
+	int code = sqlite3_extended_errcode(peal__sqlite_of(c));
+
+	/* The journal may have been ended already: as PostgreSQL calls it, transaction resolution unknown. */
+	if (r < 0 && error &&
+	    (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_TRUNCATE ||
+	     code == SQLITE_IOERR_DIR_FSYNC))
+		memcpy(error->sqlstate, "08007", sizeof(error->sqlstate));
+	return r;
 }
 
 static enum peal__transaction_state transaction_state(struct peal__connection *c)
