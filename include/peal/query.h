@@ -113,11 +113,23 @@ PEAL_API void peal_query_exclude(struct peal_query *query,
 #define PEAL_NOT(...) PEAL__CONDITIONS(PEAL_NOT_ALL_OF, __VA_ARGS__)
 
 /*
- * What the database computes from columns, for a value in a condition or an update (Django: F).
+ * What the database computes from columns, for a condition or an update (Django: F). Whether it fits the field is
+ * checked when it is added to the query.
  *
- *	PEAL_WHERE(article_model, word_count, gt, PEAL_F(article_model, author->age))
- *	PEAL_SET(article_model, word_count, PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, word_count), 2), 1))
+ *	PEAL_WHERE_F(article_model, word_count, gt, PEAL_F(article_model, author->age))
+ *	PEAL_SET_F(article_model, word_count, PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, word_count), 2), 1))
  */
+#define PEAL_WHERE_F(model_, member_, lookup_, expression_)                                   \
+	{                                                                                     \
+		.name = #member_ PEAL__LOOKUP_##lookup_, .value = PEAL_VALUE((expression_)), \
+		.reserved = PEAL__EXISTS(model_, member_)                                     \
+	}
+#define PEAL_SET_F(model_, member_, expression_)                   \
+	{                                                          \
+		.name = #member_, .value = PEAL_VALUE((expression_)), \
+		.reserved = PEAL__EXISTS(model_, member_)          \
+	}
+
 enum {
 	PEAL_VALUE_FIELD = 64, /* as.text: a name */
 	PEAL_VALUE_EXPRESSION = 65,

@@ -151,28 +151,28 @@ TEST(expressions)
 	struct peal_error error = { 0 };
 	int64_t count;
 
-	T_ARTICLES("1",
-		   PEAL_WHERE(article_model, word_count, lte, PEAL_F(article_model, author->age)));
-	T_ARTICLES("3 4", PEAL_WHERE(article_model, word_count, gt,
-				     PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, id), 5), 10)));
+	T_ARTICLES("1", PEAL_WHERE_F(article_model, word_count, lte,
+				     PEAL_F(article_model, author->age)));
+	T_ARTICLES("3 4", PEAL_WHERE_F(article_model, word_count, gt,
+				       PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, id), 5), 10)));
 	T_OK(peal_query_update(
 		query,
-		PEAL_WITH(PEAL_SET(article_model, word_count,
-				   PEAL_MINUS(PEAL_TIMES(PEAL_F(article_model, word_count), 3),
-					      PEAL_F(article_model, id))),
-			  PEAL_SET(article_model, slug, PEAL_F(article_model, title))),
+		PEAL_WITH(PEAL_SET_F(article_model, word_count,
+				     PEAL_MINUS(PEAL_TIMES(PEAL_F(article_model, word_count), 3),
+						PEAL_F(article_model, id))),
+			  PEAL_SET_F(article_model, slug, PEAL_F(article_model, title))),
 		&count, &error));
 	T_INT(count, 2);
 	T_INT(number_of("SELECT word_count FROM lab_article WHERE id = 1"), 29);
 	T_INT(COUNT("lab_article WHERE slug = title"), 2);
-	T_CODE(peal_query_update(
-		       all,
-		       PEAL_WITH(PEAL_SET(article_model, word_count, PEAL_F(article_model, title))),
-		       NULL, &error),
+	T_CODE(peal_query_update(all,
+				 PEAL_WITH(PEAL_SET_F(article_model, word_count,
+						      PEAL_F(article_model, title))),
+				 NULL, &error),
 	       PEAL_ETYPE);
 	T_CODE(peal_query_update(all,
-				 PEAL_WITH(PEAL_SET(article_model, word_count,
-						    PEAL_F(article_model, author->age))),
+				 PEAL_WITH(PEAL_SET_F(article_model, word_count,
+						      PEAL_F(article_model, author->age))),
 				 NULL, &error),
 	       PEAL_EINVAL);
 	T_OK(peal_query_count(all, &count, &error)); /* it is as good as before */
@@ -246,8 +246,8 @@ TEST(queries_in_queries)
 	copy = filtered(&article_model,
 			PEAL_WITH(PEAL_IN_QUERY(article_model, author_id, people, "id"),
 				  PEAL_WHERE(article_model, author->age, lt, 15),
-				  PEAL_WHERE(article_model, id, lt,
-					     PEAL_PLUS(PEAL_F(article_model, author->age), 1))));
+				  PEAL_WHERE_F(article_model, id, lt,
+					       PEAL_PLUS(PEAL_F(article_model, author->age), 1))));
 	peal_query_free(people);
 	people = peal_query_copy(copy);
 	peal_query_free(copy);
@@ -548,10 +548,10 @@ TEST(queries_that_are_refused)
 	T_REFUSED(PEAL_ETYPE, "lab.Person.age", PEAL_ARG("author__age", PEAL_TEXT("x")));
 	T_REFUSED(PEAL_ETYPE, "lab.Comment.text", PEAL_ARG("comment__text", PEAL_INT(1)));
 	T_REFUSED(PEAL_ETYPE, "another type",
-		  PEAL_WHERE(article_model, word_count, gt, PEAL_F(article_model, title)));
+		  PEAL_WHERE_F(article_model, word_count, gt, PEAL_F(article_model, title)));
 	T_REFUSED(PEAL_ETYPE, "numbers",
-		  PEAL_WHERE(article_model, word_count, gt,
-			     PEAL_PLUS(PEAL_F(article_model, title), 1)));
+		  PEAL_WHERE_F(article_model, word_count, gt,
+			       PEAL_PLUS(PEAL_F(article_model, title), 1)));
 	T_REFUSED(PEAL_EINVAL, "is no condition", { .operation = PEAL_ADD, .name = "word_count" });
 	query = peal_query_new(&article_model);
 	peal_query_slice(query, 0, 1);
@@ -633,8 +633,8 @@ static int everything(struct peal_error *error)
 			  PEAL_WITH(PEAL_ANY(PEAL_IS(article_model, author->name, "Ana"),
 					     PEAL_NOT(PEAL_ARG("comment__text", PEAL_TEXT("x")))),
 				    PEAL_IN_QUERY(article_model, author_id, people, "pk"),
-				    PEAL_WHERE(article_model, word_count, lt,
-					       PEAL_PLUS(PEAL_F(article_model, id), 100))));
+				    PEAL_WHERE_F(article_model, word_count, lt,
+						 PEAL_PLUS(PEAL_F(article_model, id), 100))));
 	peal_query_annotate(query, PEAL_AGGREGATES(PEAL_COUNT("comment", .as = "n")));
 	peal_query_order_by(query, "n", "author__name");
 	copy = peal_query_copy(query);
