@@ -201,10 +201,14 @@ void peal__time_of_day_write(int64_t time, char *buffer, size_t size)
 
 void peal__duration_write(int64_t duration, char *buffer, size_t size)
 {
-	int64_t days = duration / DAY - (duration % DAY < 0);
+	int64_t days = duration / DAY, rest = duration % DAY;
 	char time[32];
 
-	peal__time_of_day_write(duration - days * DAY, time, sizeof(time));
+	if (rest < 0) {
+		rest += DAY;
+		days--;
+	}
+	peal__time_of_day_write(rest, time, sizeof(time));
 	if (days)
 		snprintf(buffer, size, "%" PRId64 " %s", days, time);
 	else

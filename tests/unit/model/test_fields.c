@@ -518,3 +518,41 @@ TEST(tables_of_such_fields_are_checked)
 		T_UINT(peal_models_count(), 0);
 	}
 }
+
+static int live(struct peal_error *error)
+{
+	struct exotic e, copy = { 0 };
+	int r = exotic_model_init(&e, NULL, error);
+
+	if (r != 0)
+		return r;
+	fill(&e);
+	r = peal_save(&e.instance, error);
+	if (r == 0)
+		r = exotic_model_get(&copy, PEAL_WITH(PEAL_SET(exotic_model, id, e.id)), error);
+	if (r == 0)
+		compare(&e, &copy);
+	peal_fini(&e.instance);
+	peal_fini(&copy.instance);
+	return r;
+}
+
+TEST(memory_may_end_at_any_point)
+{
+	T_ALLOC_LOOP(run) {
+		struct peal_error error = { 0 };
+		struct peal_db *db = NULL;
+		int r = peal_db_open("sqlite::memory:", &db, &error);
+
+		if (r == 0)
+			r = PEAL_MODELS_REGISTER(&error, &exotic_model, &follower_model,
+						 &shirt_model);
+		if (r == 0)
+			r = peal_models_create_tables(NULL, &error);
+		if (r == 0)
+			r = live(&error);
+		T_CODE(r, test_alloc_failed() ? PEAL_ENOMEM : 0);
+		peal_models_forget();
+		peal_db_close(db);
+	}
+}
