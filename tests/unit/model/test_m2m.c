@@ -482,3 +482,41 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 		peal_db_close(db);
 	}
 }
+
+static int64_t matches(const struct peal_model *model, const struct peal_named_list *conditions)
+{
+	struct peal_query *query = peal_query_new(model);
+	struct peal_error error = { 0 };
+	int64_t count = -1;
+
+	peal_query_filter(query, conditions);
+	if (peal_query_count(query, &count, &error) != 0)
+		T_FAIL("%s", error.message);
+	peal_query_free(query);
+	return count;
+}
+
+TEST(conditions_across)
+{
+	struct peal_db *db = begin();
+	struct member ana, bo;
+	struct label c;
+
+	member_new(&ana, "Ana");
+	member_new(&bo, "Bo");
+	label_new(&c, "c");
+	T_OK(peal_m2m_add(&ana.instance, "labels", PEAL_PARAMS(PEAL_TEXT("c")), NULL, NULL));
+	T_OK(peal_m2m_add(&ana.instance, "follows", PEAL_PARAMS(PEAL_INT(bo.id)), NULL, NULL));
+	T_INT(matches(&member_model, PEAL_WITH(PEAL_ARG("labels__name", PEAL_TEXT("c")))), 1);
+	T_INT(matches(&member_model, PEAL_WITH(PEAL_ARG("labels", PEAL_TEXT("d")))), 0);
+	T_INT(matches(&label_model, PEAL_WITH(PEAL_ARG("member__name", PEAL_TEXT("Ana")))), 1);
+	T_INT(matches(&member_model, PEAL_WITH(PEAL_ARG("follows__name", PEAL_TEXT("Bo")))), 1);
+	T_INT(matches(&member_model, PEAL_WITH(PEAL_ARG("followers__name", PEAL_TEXT("Bo")))), 0);
+	T_INT(matches(&member_model, PEAL_WITH(PEAL_NOT(PEAL_ARG("labels__name", PEAL_TEXT("c"))))),
+	      1);
+	peal_fini(&ana.instance);
+	peal_fini(&bo.instance);
+	peal_fini(&c.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
