@@ -58,7 +58,7 @@ unsigned place_line(void)
 	return place_number;
 }
 
-static void say(const char *format, va_list args)
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list args)
 {
 	fflush(stdout);
 	fprintf(stderr, "%s:%u: ", place_file, place_number);

@@ -278,12 +278,11 @@ TEST(contents_as_a_query)
 	member_new(&m, "Ana");
 	T_OK(peal_init(&member_model, &n.instance, NULL, &error));
 	for (const char *name = "cab"; *name; name++) {
+		char text[] = { *name, '\0' };
 		struct label l;
 
-		T_OK(peal_m2m_create(
-			&m.instance, "labels", &l.instance,
-			PEAL_WITH(PEAL_SET(label_model, name, ((char[]){ *name, '\0' }))), NULL,
-			&error));
+		T_OK(peal_m2m_create(&m.instance, "labels", &l.instance,
+				     PEAL_WITH(PEAL_SET(label_model, name, text)), NULL, &error));
 		peal_fini(&l.instance);
 	}
 	query = peal_m2m_query(&m.instance, "labels");
