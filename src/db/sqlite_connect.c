@@ -301,7 +301,7 @@ static int set_journal(struct peal__connection *c, struct peal_error *error)
 static int set_up(struct peal__connection *c, struct peal_error *error)
 {
 	sqlite3 *db = peal__sqlite_of(c);
-	int code;
+	int code, r;
 
 	sqlite3_busy_timeout(db, (int)c->db->options.busy_timeout_ms);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
@@ -312,11 +312,17 @@ static int set_up(struct peal__connection *c, struct peal_error *error)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
 	if (c->db->options.statement_timeout_ms)
 		sqlite3_progress_handler(db, PROGRESS_STEPS, is_late, c->handle);
-	/* The first read of the file: here it turns out not to be a database, or not to be readable. */
+	/* The first read of the file: here it turns out not to be a database. Writers would let it wait for long. */
+	r = peal__sqlite_take(c, error);
+	if (r < 0)
+		return r;
 	code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
 	if (code != SQLITE_OK)
-		return peal__sqlite_failed(c, code, "open", error);
-	return c->db->options.read_only || is_memory(c->db) ? 0 : set_journal(c, error);
+		r = peal__sqlite_failed(c, code, "open", error);
+	else if (!c->db->options.read_only && !is_memory(c->db))
+		r = set_journal(c, error);
+	peal__sqlite_give(c->handle);
+	return r;
 }
 
 int peal__sqlite_open(struct peal__connection *c, struct peal_error *error)
