@@ -65,6 +65,9 @@
 #define PEAL__JOIN_(a_, b_) a_##b_
 #define PEAL__JOIN(a_, b_) PEAL__JOIN_(a_, b_)
 
+/* Strict C11 wants an argument for every "...": PEAL__FIRST(__VA_ARGS__, 0). */
+#define PEAL__FIRST(first_, ...) first_
+
 #define PEAL_VERSION_MAJOR 0
 #define PEAL_VERSION_MINOR 1
 #define PEAL_VERSION_PATCH 0

@@ -416,6 +416,7 @@ struct peal_mute {
 	peal_function *receiver;    /* NULL: every receiver */
 	const void *sender;         /* NULL: every sender */
 	const char *uid;            /* NULL: with any uid or none; borrowed until the end */
+	void *user;                 /* NULL: with any user data */
 	uint64_t suppressed;        /* how many calls it has kept from happening */
 	void *internal[3];
 };
@@ -441,7 +442,7 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  */
 #define PEAL_SIGNAL_TYPE(name_)                                                                    \
 	typedef int name_##_fn(struct peal_call *call, const struct name_##_args *args);           \
-	struct name_##_receiver {                                                                  \
+	struct PEAL_NAMED_ONLY name_##_receiver {                                                  \
 		name_##_fn *receiver;                                                              \
 		PEAL_CONNECT_OPTIONS;                                                              \
 	};                                                                                         \
@@ -457,7 +458,7 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 		return name_##_connection((const struct name_##_receiver *)r, site);               \
 	}                                                                                          \
 	typedef void name_##_async_fn(struct peal_task *task, const struct name_##_args *args);    \
-	struct name_##_async_receiver {                                                            \
+	struct PEAL_NAMED_ONLY name_##_async_receiver {                                            \
 		name_##_async_fn *receiver;                                                        \
 		/* where the receiver is started; NULL: in the thread that sends. */               \
 		struct peal_executor *executor;                                                    \
@@ -549,7 +550,11 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  * FILE:LINE:RECEIVER, OPTIONS: one static text; introspection shows the receiver up to the first
  * comma.
  */
-#define PEAL__SITE(...) __FILE__ ":" PEAL__TEXT(__LINE__) ":" #__VA_ARGS__
+#define PEAL__SITE(type_, ...) \
+	&(__FILE__ ":" PEAL__TEXT(__LINE__) ":" #__VA_ARGS__)[PEAL__FITS(type_, __VA_ARGS__)]
+
+/* 0 when the receiver is a TYPE, or NULL: a receiver of another type does not compile. */
+#define PEAL__FITS(type_, ...) _Generic((PEAL__FIRST(__VA_ARGS__, 0)), type_ * : 0, void * : 0)
 
 /*
  * PEAL_CONNECT(SIGNAL, RECEIVER[, .option = value...])        see peal_connect()
@@ -560,21 +565,21 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	peal_connect_described(                                                                    \
 		&(signal_), signal_##_connection(                                                  \
 				    &(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, \
-				    PEAL__SITE(__VA_ARGS__)))
+				    PEAL__SITE(signal_##_fn, __VA_ARGS__)))
 
 /* The same for a signal made at run time, of PEAL_SIGNAL_TYPE type_. */
 #define PEAL_CONNECT_TO(type_, signal_, ...)                                                    \
 	peal_connect_described(                                                                 \
 		(signal_),                                                                      \
 		type_##_connection(&(const struct type_##_receiver){ .receiver = __VA_ARGS__ }, \
-				   PEAL__SITE(__VA_ARGS__)))
+				   PEAL__SITE(type_##_fn, __VA_ARGS__)))
 
 /* An asynchronous receiver (peal/async.h), which has .executor besides the options. */
 #define PEAL_CONNECT_ASYNC(signal_, ...)                                                     \
 	peal_connect_described(&(signal_), signal_##_async_connection(                       \
 						   &(const struct signal_##_async_receiver){ \
 							   .receiver = __VA_ARGS__ },        \
-						   PEAL__SITE(__VA_ARGS__)))
+						   PEAL__SITE(signal_##_async_fn, __VA_ARGS__)))
 
 /*
  * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...])
@@ -590,11 +595,13 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	peal_disconnect_like(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__), true)
 #define PEAL_DISCONNECT_DEFERRED_ASYNC(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__ASYNC_IDENTITY(signal_, __VA_ARGS__), false)
-#define PEAL__IDENTITY(signal_, ...) \
-	signal_##_connection(&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, NULL)
-#define PEAL__ASYNC_IDENTITY(signal_, ...) \
-	signal_##_async_connection(        \
-		&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ }, NULL)
+#define PEAL__IDENTITY(signal_, ...)                                                        \
+	signal_##_connection(&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, \
+			     PEAL__FITS(signal_##_fn, __VA_ARGS__) ? "" : NULL)
+#define PEAL__ASYNC_IDENTITY(signal_, ...)                                           \
+	signal_##_async_connection(                                                  \
+		&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ }, \
+		PEAL__FITS(signal_##_async_fn, __VA_ARGS__) ? "" : NULL)
 
 /*
  * peal_find() and peal_disconnect() (wait) or peal_disconnect_deferred(), in one step that nothing
@@ -678,14 +685,14 @@ struct peal_receiver {
 	{                                                                              \
 		&(signal_), signal_##_describe,                                        \
 			&(const struct signal_##_receiver){ .receiver = __VA_ARGS__ }, \
-			PEAL__SITE(__VA_ARGS__)                                        \
+			PEAL__SITE(signal_##_fn, __VA_ARGS__)                          \
 	}
 
 #define PEAL_RECEIVER_ASYNC(signal_, ...)                                                    \
 	{                                                                                    \
 		&(signal_), signal_##_async_describe,                                        \
 			&(const struct signal_##_async_receiver){ .receiver = __VA_ARGS__ }, \
-			PEAL__SITE(__VA_ARGS__)                                              \
+			PEAL__SITE(signal_##_async_fn, __VA_ARGS__)                          \
 	}
 
 /*
@@ -697,10 +704,10 @@ PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *
 						    size_t count, struct peal_scope *scope);
 
 /*
- * PEAL_MUTE(SIGNAL, RECEIVER[, .sender = ..., .uid = ...]) { ... }
+ * PEAL_MUTE(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...]) { ... }
  *
  * For this thread, until the end of the block, however it is left. A receiver of NULL means all of
- * the signal's; without a sender all senders; without a uid connections with and without one.
+ * the signal's; without user data, sender or uid it covers connections with any.
  */
 #define PEAL_MUTE(signal_, ...) PEAL__MUTE(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__))
 #define PEAL_MUTE_ASYNC(signal_, ...) \
@@ -717,7 +724,7 @@ PEAL_API PEAL_MUST_CHECK int peal_receivers_connect(const struct peal_receiver *
 static inline struct peal_mute peal_mute_like(struct peal_signal *signal,
 					      struct peal_connection like)
 {
-	struct peal_mute mute = { signal, like.receiver,       like.sender, like.uid,
+	struct peal_mute mute = { signal, like.receiver,       like.sender, like.uid, like.user,
 				  0,      { NULL, NULL, NULL } };
 
 	return mute;

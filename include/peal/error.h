@@ -30,7 +30,7 @@ PEAL_BEGIN_DECLS
 	X(PEAL_EDEADLK, -4, "waiting here could never end")                                 \
 	X(PEAL_EBUSY, -5, "in use")                                                         \
 	X(PEAL_ENOTSUP, -6, "not supported by this build or this database")                 \
-	X(PEAL_ECANCELED, -7, "cancelled before it ran")                                    \
+	X(PEAL_ECANCELED, -7, "cancelled")                                                  \
 	X(PEAL_ESYS, -8, "a system call failed")                                            \
 	X(PEAL_EDB, -9, "database error")                                                   \
 	X(PEAL_EINTEGRITY, -10, "a constraint of the database was violated")                \

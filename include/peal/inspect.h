@@ -32,6 +32,7 @@ struct peal_receiver_info {
 	const char *signal_name;
 	struct peal_handle handle;
 	uint64_t order;   /* of connecting: among equal priorities the smaller is called first */
+	void *user;       /* what it was connected with; follow it only if you know it lives */
 	const char *name; /* as written at the connect; "?" when connected without a site */
 	const char *file; /* where it was connected; "" when unknown */
 	unsigned line;

@@ -73,6 +73,8 @@ bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *s
 
 	if ((mute->signal && mute->signal != signal) || (mute->sender && mute->sender != sender))
 		return false;
+	if (mute->user && mute->user != conn->user)
+		return false;
 	if (mute->uid && (!extra || !extra->uid || strcmp(mute->uid, extra->uid) != 0))
 		return false;
 	return !mute->receiver || mute->receiver == load_relaxed(&conn->function);
@@ -156,6 +158,7 @@ static void fill_receiver(struct filling *filling, struct peal_signal *signal, c
 		.signal = signal,
 		.handle = peal__conn_handle(conn),
 		.order = conn->serial,
+		.user = conn->user,
 		.sender = sender,
 		.priority = pending ? extra->priority : conn->list->priority,
 		.pending = pending,
