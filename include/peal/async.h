@@ -95,6 +95,8 @@ struct peal_executor {
 };
 
 /*
+ * After a fork, jobs that the parent submitted are the parent's: a child must not run them. A send
+ * that the child goes on with gets PEAL_EFORK for them; the done() of an asend never comes there.
  * An executor must live as long as connections name it: end them first, then free it. A task that
  * has begun and is not done is not the executor's any more. PEAL_ESYS: errno says why.
  *

@@ -493,7 +493,8 @@ struct PEAL_NAMED_ONLY peal_named {
 	size_t count;
 	uint32_t operation; /* enum peal_operation */
 	uint32_t reserved;
-	const struct peal_named *conditions; /* of PEAL_ANY() and its like, up to one without a name */
+	const struct peal_named
+		*conditions;            /* of PEAL_ANY() and its like, up to one without a name */
 	const struct peal_query *query; /* "in" what it finds, of which value is a column's name */
 };
 

@@ -119,15 +119,15 @@ PEAL_API void peal_query_exclude(struct peal_query *query,
  *	PEAL_WHERE_F(article_model, word_count, gt, PEAL_F(article_model, author->age))
  *	PEAL_SET_F(article_model, word_count, PEAL_PLUS(PEAL_TIMES(PEAL_F(article_model, word_count), 2), 1))
  */
-#define PEAL_WHERE_F(model_, member_, lookup_, expression_)                                   \
-	{                                                                                     \
+#define PEAL_WHERE_F(model_, member_, lookup_, expression_)                                  \
+	{                                                                                    \
 		.name = #member_ PEAL__LOOKUP_##lookup_, .value = PEAL_VALUE((expression_)), \
-		.reserved = PEAL__EXISTS(model_, member_)                                     \
+		.reserved = PEAL__EXISTS(model_, member_)                                    \
 	}
-#define PEAL_SET_F(model_, member_, expression_)                   \
-	{                                                          \
+#define PEAL_SET_F(model_, member_, expression_)                      \
+	{                                                             \
 		.name = #member_, .value = PEAL_VALUE((expression_)), \
-		.reserved = PEAL__EXISTS(model_, member_)          \
+		.reserved = PEAL__EXISTS(model_, member_)             \
 	}
 
 enum {

@@ -386,7 +386,8 @@ static bool has_scheme(const char *url, const char *scheme)
 static const struct peal__driver *driver_for(const char *url)
 {
 	for (size_t i = 0; i < PEAL_COUNTOF(drivers); i++)
-		if (has_scheme(url, drivers[i]->scheme) || has_scheme(url, drivers[i]->other_scheme))
+		if (has_scheme(url, drivers[i]->scheme) ||
+		    has_scheme(url, drivers[i]->other_scheme))
 			return drivers[i];
 	return NULL;
 }
@@ -395,9 +396,10 @@ static const struct peal__driver *driver_for(const char *url)
 static int no_driver(const char *url, struct peal_error *error)
 {
 	if (has_scheme(url, "postgresql:") || has_scheme(url, "postgres:"))
-		return peal_error_set(error, PEAL_ENOTSUP,
-				      "this build has no PostgreSQL driver: libpq was not there when it was "
-				      "configured (meson option \"postgresql\")");
+		return peal_error_set(
+			error, PEAL_ENOTSUP,
+			"this build has no PostgreSQL driver: libpq was not there when it was "
+			"configured (meson option \"postgresql\")");
 	return peal_error_set(error, PEAL_EINVAL,
 			      "no driver for the database URL \"%.*s\": it must be sqlite:PATH, "
 			      "sqlite::memory: or postgresql://HOST/DATABASE",

@@ -48,7 +48,7 @@ struct peal__dialect {
 	 * it again does nothing. NULL: a table may refer to what is not there yet.
 	 */
 	const char *add_reference[2];
-	const char *text_order;   /* behind the type of a text: compares by bytes; "": all do */
+	const char *text_order; /* behind the type of a text: compares by bytes; "": all do */
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 

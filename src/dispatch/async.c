@@ -318,12 +318,25 @@ bool peal__tasks_hang(const conn_t *conn)
 	return false;
 }
 
-/* The threads that would have finished them are not in this process. */
+/*
+ * The threads that would have finished them are not in this process. A send that was waiting for
+ * what an executor had taken does not wait for it here.
+ */
+static void task_forget(struct task *task, bool taken)
+{
+	task_detach(task);
+	if (!taken)
+		return;
+	task->code = PEAL_EFORK;
+	strcpy(task->message, peal_strerror(PEAL_EFORK));
+	task->operation->under_way--;
+}
+
 void peal__tasks_forget(void)
 {
 	conn_t *conn;
 
 	for (uint32_t slot = 0; tasks_under_way && (conn = peal__conn_at(slot)); slot++)
 		while (conn->state != CONN_FREE && conn->extra && conn->extra->task_first)
-			task_detach(conn->extra->task_first);
+			task_forget(conn->extra->task_first, conn->extra->executor != NULL);
 }

@@ -109,6 +109,22 @@ void peal__hold(conn_t *conn)
 }
 
 /*
+ * One of the ended connections of a scope does not run any more; the last one ends the scope. Before
+ * the releases: they may free the scope.
+ */
+static void scope_settle(struct peal_scope *scope, struct release *ret_release)
+{
+	scope->unsettled--;
+	if (scope->ending == SCOPE_WAITING)
+		peal__wake();
+	if (scope->ending != SCOPE_DEFERRED || scope->unsettled)
+		return;
+	ret_release->scope_function = scope->release;
+	ret_release->scope_user = scope->user;
+	*scope = (struct peal_scope){ .first = NULL };
+}
+
+/*
  * An ended connection does not run any more: what is to be called for it, and its memory if nobody
  * refers to it.
  */
@@ -119,8 +135,9 @@ static void settle(conn_t *conn, struct release *ret_release)
 	*ret_release = (struct release){
 		.user = conn->user,
 		.function = extra ? extra->release : NULL,
-		.scope = extra ? extra->scope : NULL,
 	};
+	if (extra && extra->scope)
+		scope_settle(extra->scope, ret_release);
 	conn_mark(conn, CONN_HELD, false);
 	if (conn->flags & CONN_ORPHAN)
 		peal__conn_free(conn);
@@ -143,36 +160,12 @@ bool peal__releasable(struct release *ret_release)
 	return false;
 }
 
-/*
- * One of its ended connections is settled, release and all. The last one takes the scope with it: then
- * its release is called, and the answer is true.
- */
-static bool scope_settle(struct peal_scope *scope)
-{
-	struct peal_scope ended = { .first = NULL };
-	bool last;
-
-	peal__lock();
-	scope->unsettled--;
-	if (scope->ending == SCOPE_WAITING)
-		peal__wake();
-	last = scope->ending == SCOPE_DEFERRED && !scope->unsettled;
-	if (last) {
-		ended = *scope;
-		*scope = (struct peal_scope){ .first = NULL };
-	}
-	peal__unlock();
-	if (last && ended.release)
-		ended.release(ended.user);
-	return last;
-}
-
 void peal__release_run(const struct release *release)
 {
 	if (release->function)
 		release->function(release->user);
-	if (release->scope)
-		(void)scope_settle(release->scope);
+	if (release->scope_function)
+		release->scope_function(release->scope_user);
 }
 
 /* -------------------------------------------------------------------------------- disconnecting */
@@ -354,6 +347,8 @@ int peal_scope_end(struct peal_scope *scope)
 
 int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user), void *user)
 {
+	bool done;
+
 	peal__lock();
 	if (scope->ending) {
 		peal__unlock();
@@ -363,7 +358,14 @@ int peal_scope_end_deferred(struct peal_scope *scope, void (*release)(void *user
 	scope->user = user;
 	scope->unsettled++; /* one for this function: the scope is not to go before its end */
 	hold_all(scope_end_all(scope, SCOPE_DEFERRED));
-	return scope_settle(scope) ? PEAL_OK : PEAL_RUNNING;
+	peal__lock();
+	done = --scope->unsettled == 0;
+	if (done)
+		*scope = (struct peal_scope){ .first = NULL };
+	peal__unlock();
+	if (done && release)
+		release(user);
+	return done ? PEAL_OK : PEAL_RUNNING;
 }
 
 size_t peal_scope_size(const struct peal_scope *scope)

@@ -334,7 +334,8 @@ int peal__skip(struct peal_call *call, const void *args);
 struct release {
 	void (*function)(void *user);
 	void *user;
-	struct peal_scope *scope; /* whose connection it was, or NULL */
+	void (*scope_function)(void *user);
+	void *scope_user;
 };
 /* disconnect.c: with the lock held */
 void peal__end(conn_t *conn);

@@ -649,6 +649,8 @@ static int send_in_frame(struct sending *send)
 		return too_deep(thread, send->signal, send->error);
 	send->thread = thread;
 	send->frame = enter(thread, send->signal, send->sender);
+	/* Until the first turn the frame names nobody: a trace hook may run long. */
+	publish_anywhere(&send->frame->conn, (conn_t *)NULL);
 	{
 		struct sending *guard PEAL__UNUSED PEAL_CLEANUP(leave_general) = send;
 

@@ -111,10 +111,10 @@ struct peal_query {
 	int64_t offset;
 	int64_t limit; /* INT64_MAX: all */
 	bool distinct;
-	bool key_only;        /* load nothing else */
-	bool defers;          /* not all columns are loaded */
-	uint64_t deferred[2]; /* which are not, as in an instance */
-	uint32_t lock;        /* enum peal_lock; 0: none */
+	bool key_only;           /* load nothing else */
+	bool defers;             /* not all columns are loaded */
+	uint64_t deferred[2];    /* which are not, as in an instance */
+	uint32_t lock;           /* enum peal_lock; 0: none */
 	struct peal_error error; /* the first thing that went wrong */
 };
 

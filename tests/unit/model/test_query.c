@@ -308,9 +308,10 @@ TEST(row_that_does_not_fit)
 
 	/* PostgreSQL keeps nothing that does not fit. */
 	if (runs_on("postgresql")) {
-		T_CODE(peal_db_exec(NULL,
-				    "INSERT INTO lab_person (id, name, age) VALUES (1, 'x', 5000000000)",
-				    NULL, NULL, &error),
+		T_CODE(peal_db_exec(
+			       NULL,
+			       "INSERT INTO lab_person (id, name, age) VALUES (1, 'x', 5000000000)",
+			       NULL, NULL, &error),
 		       PEAL_ETYPE);
 		T_STR(error.sqlstate, "22003");
 		end_models(db);
