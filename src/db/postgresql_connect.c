@@ -173,12 +173,15 @@ int peal__pg_failed(struct peal__connection *c, const PGresult *result, const ch
 		c->lost = true;
 	if (sqlstate)
 		return told(result, sqlstate, sql, error);
+	one_line(PQerrorMessage(pg->conn), line, sizeof(line));
+	/* A write that failed leaves the status as it was: libpq waits for what the server may still have said. */
+	if (strstr(line, "data to server"))
+		c->lost = true;
 	if (c->lost)
 		return peal__pg_lost(c, "08006",
 				     pg->in_block ? "the transaction has ended"
 						  : "what this statement did is not known",
 				     error);
-	one_line(PQerrorMessage(pg->conn), line, sizeof(line));
 	if (!*line || strstr(line, "out of memory"))
 		return peal_error_set(error, PEAL_ENOMEM, "%s: out of memory", sql);
 	return peal_error_set(error, PEAL_EDB, "%s: %s", sql, line);
