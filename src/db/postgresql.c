@@ -130,10 +130,12 @@ static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
 		if (results[i] && PQresultStatus(results[i]) != PGRES_PIPELINE_SYNC)
 			skip_results(conn); /* up to the NULL between two commands */
 	}
-	while (!synced && PQstatus(conn) == CONNECTION_OK) {
+	/* Two NULLs in a row: nothing more will come, although libpq may not have seen yet that the server is gone. */
+	for (unsigned nothing = 0; !synced && nothing < 2 && PQstatus(conn) == CONNECTION_OK;) {
 		PGresult *result = PQgetResult(conn);
 
 		synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+		nothing = result ? 0 : nothing + 1;
 		PQclear(result);
 	}
 	skip_results(conn);
