@@ -777,8 +777,7 @@ enum peal__storage {
 		int64_t: PEAL__S_I64, uint64_t: PEAL__S_U64, const char *: PEAL__S_TEXT,                           \
 		struct peal_uuid: PEAL__S_UUID)
 
-/* Strict C11 wants an argument for every "...": the member is the first of them, and .reserved ends the options. */
-#define PEAL__FIRST(first_, ...) first_
+/* With PEAL__FIRST: the member is the first argument, and .reserved ends the options. */
 #define PEAL__REST(first_, ...) __VA_ARGS__
 
 #define PEAL__FIELD(kind_, storage_, struct_, ...)                                  \
