@@ -37,7 +37,8 @@
  *
  * The argument struct is copied for the tasks. What it points to must stay until they are done: for
  * PEAL_ASEND that is until done() is called. A connection with a task under way counts as running:
- * peal_disconnect() waits for it, and release is called after it.
+ * peal_disconnect() waits for it, and release is called after it. A task that is still queued when
+ * its connection ends is not begun, and counts as not called.
  */
 #ifndef PEAL_ASYNC_H
 #define PEAL_ASYNC_H

@@ -4,8 +4,8 @@
  *
  * An operation counts what is under way: its tasks, and the sender while it is still starting them.
  * A task is queued in its executor, then begun, then done. Disconnecting cancels what is queued:
- * the job still runs, in its turn, but no longer touches the connection. What has begun is waited
- * for.
+ * the job still runs, in its turn, but does nothing, and the receiver counts as one that was not
+ * called, like any that is disconnected before its turn. What has begun is waited for.
  */
 #include "internal.h"
 #include "log.h"
@@ -29,6 +29,7 @@ struct task {
 	const char *site;
 	struct peal_handle handle;
 	bool begun;
+	bool cancelled; /* disconnected before its turn: there is no answer */
 	int code;
 	char message[MESSAGE_MAX];
 	char receiver[PEAL_ERROR_NAME_MAX];
@@ -103,6 +104,8 @@ static int collect(struct operation *operation, enum peal_send_mode mode,
 	int first = PEAL_OK;
 
 	for (struct task *task = operation->first; task; task = task->next) {
+		if (task->cancelled)
+			continue;
 		if (results) {
 			struct peal_value copy = { .kind = PEAL_VALUE_NULL };
 
@@ -223,7 +226,6 @@ static void task_run(struct peal_job *job)
 {
 	struct task *task = (struct task *)((char *)job - offsetof(struct task, job));
 	struct thread *thread = peal__thread_get();
-	bool cancelled;
 	int state;
 
 	if (!thread) {
@@ -231,11 +233,11 @@ static void task_run(struct peal_job *job)
 		return;
 	}
 	peal__lock();
-	cancelled = !task->conn;
+	task->cancelled = !task->conn;
 	task->begun = true;
 	peal__unlock();
-	if (cancelled) {
-		task_end(task, PEAL_ECANCELED, NULL);
+	if (task->cancelled) {
+		task_end(task, PEAL_OK, NULL);
 		return;
 	}
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);

@@ -12,7 +12,9 @@
 
 uint64_t peal__next_serial = 1;
 struct peal_signal *peal__signals;
+static struct peal_signal **signals_end = &peal__signals;
 conn_t *peal__pending;
+static conn_t **pending_end = &peal__pending;
 
 enum signal_state {
 	SIGNAL_KNOWN = 1,
@@ -24,21 +26,20 @@ enum signal_state {
 
 static void signal_know(struct peal_signal *signal)
 {
-	struct peal_signal **end = &peal__signals;
-
 	if (signal->state & SIGNAL_KNOWN)
 		return;
 	signal->state |= SIGNAL_KNOWN;
 	signal->any.signal = signal;
 	signal->next = NULL;
-	while (*end)
-		end = &(*end)->next;
-	*end = signal;
+	*signals_end = signal;
+	signals_end = &signal->next;
 }
 
 void peal__signals_forget(uintptr_t first, uintptr_t last)
 {
-	for (struct peal_signal **link = &peal__signals; *link;) {
+	struct peal_signal **link = &peal__signals;
+
+	while (*link) {
 		struct peal_signal *signal = *link;
 
 		if ((uintptr_t)signal < first || (uintptr_t)signal >= last) {
@@ -51,6 +52,7 @@ void peal__signals_forget(uintptr_t first, uintptr_t last)
 		if (signal->state & SIGNAL_MADE)
 			signal->state |= SIGNAL_FREED;
 	}
+	signals_end = link;
 }
 
 void peal_signal_register(struct peal_signal *signal)
@@ -114,13 +116,21 @@ static void attach(conn_t *conn, list_t *list)
 
 static void pending_add(conn_t *conn)
 {
-	conn_t **end = &peal__pending;
-
-	while (*end)
-		end = (conn_t **)(void *)&(*end)->list;
 	conn->state = CONN_PENDING;
 	conn->list = NULL;
-	*end = conn;
+	*pending_end = conn;
+	pending_end = (conn_t **)(void *)&conn->list;
+}
+
+void peal__pending_remove(conn_t *conn)
+{
+	conn_t **link = &peal__pending;
+
+	while (*link != conn)
+		link = (conn_t **)(void *)&(*link)->list;
+	*link = (conn_t *)(void *)conn->list;
+	if (!*link)
+		pending_end = link;
 }
 
 /* ----------------------------------------------------------------------------------- connecting */

@@ -66,15 +66,6 @@ static void scope_remove(conn_t *conn)
 	scope->unsettled++;
 }
 
-void peal__pending_remove(conn_t *conn)
-{
-	conn_t **link = &peal__pending;
-
-	while (*link != conn)
-		link = (conn_t **)(void *)&(*link)->list;
-	*link = (conn_t *)(void *)conn->list;
-}
-
 bool peal__conn_busy(conn_t *conn, bool notify)
 {
 	return (conn->extra && conn->extra->tasks) || peal__running(conn, notify);

@@ -67,7 +67,7 @@ void peal_mute_end(struct peal_mute *mute)
 }
 
 bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *signal,
-		       const void *sender, const conn_t *conn)
+		       const void *sender, const conn_t *conn, peal_function *function)
 {
 	const struct extra *extra = load_acquire(&conn->extra);
 
@@ -77,15 +77,16 @@ bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *s
 		return false;
 	if (mute->uid && (!extra || !extra->uid || strcmp(mute->uid, extra->uid) != 0))
 		return false;
-	return !mute->receiver || mute->receiver == load_relaxed(&conn->function);
+	return !mute->receiver || mute->receiver == function;
 }
 
-bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn)
+bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn,
+		 peal_function *function)
 {
 	bool found = false;
 
 	for (struct peal_mute *mute = peal__mutes; mute; mute = mute->internal[0]) {
-		if (!peal__mute_covers(mute, signal, sender, conn))
+		if (!peal__mute_covers(mute, signal, sender, conn, function))
 			continue;
 		mute->suppressed++;
 		found = true;
@@ -145,7 +146,8 @@ static unsigned mutes_over(const struct peal_signal *signal, const void *sender,
 	unsigned count = 0;
 
 	for (struct peal_mute *mute = peal__mutes; mute; mute = mute->internal[0])
-		count += peal__mute_covers(mute, signal, sender ? sender : mute->sender, conn);
+		count += peal__mute_covers(mute, signal, sender ? sender : mute->sender, conn,
+					   conn->function);
 	return count;
 }
 

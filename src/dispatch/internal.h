@@ -331,6 +331,7 @@ extern struct peal_signal *peal__signals __attribute__((visibility("hidden")));
 extern conn_t *peal__pending
 	__attribute__((visibility("hidden"))); /* in the order of connecting, by ->list */
 int peal__skip(struct peal_call *call, const void *args);
+void peal__pending_remove(conn_t *conn);
 struct release {
 	void (*function)(void *user);
 	void *user;
@@ -341,7 +342,6 @@ struct release {
 void peal__end(conn_t *conn);
 void peal__hold(conn_t *conn);
 void peal__drain(void); /* call the releases that are due; gives the lock up */
-void peal__pending_remove(conn_t *conn);
 bool peal__releasable(struct release *ret_release);    /* take one that is due off the list */
 void peal__release_run(const struct release *release); /* without the lock */
 bool peal__conn_busy(conn_t *conn,
@@ -403,9 +403,11 @@ extern peal_trace_fn *peal__trace __attribute__((visibility("hidden")));
 extern void *peal__trace_user __attribute__((visibility("hidden")));
 extern uint32_t peal__counting __attribute__((visibility("hidden")));
 extern uint64_t peal__suppressed __attribute__((visibility("hidden")));
+/* function: the connection's, as it was read: another thread may be ending the connection. */
 bool peal__mute_covers(const struct peal_mute *mute, const struct peal_signal *signal,
-		       const void *sender, const conn_t *conn);
+		       const void *sender, const conn_t *conn, peal_function *function);
 /* Whether one of this thread's mutes covers it; all that do have kept a call from happening. */
-bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn);
+bool peal__muted(const struct peal_signal *signal, const void *sender, const conn_t *conn,
+		 peal_function *function);
 
 #endif

@@ -86,10 +86,13 @@ static inline int call_now(struct frame *frame, conn_t *conn, const void *args)
 __attribute__((noinline, cold)) static int attend_and_call(struct frame *frame, conn_t *conn,
 							   const void *args)
 {
+	peal_function *function;
+
 	peal__attend(frame);
+	function = look(&conn->function);
 	/* A receiver before this one has begun a mute. */
-	if (peal__mutes && look(&conn->function) != (peal_function *)peal__skip &&
-	    peal__muted(frame->call.signal, frame->call.sender, conn))
+	if (peal__mutes && function != (peal_function *)peal__skip &&
+	    peal__muted(frame->call.signal, frame->call.sender, conn, function))
 		return PEAL_OK;
 	return call_now(frame, conn, args);
 }
@@ -437,7 +440,7 @@ static int turn(struct sending *send, conn_t *conn)
 		return call_now(send->frame, conn, send->args);
 	if (send->pass == PASS_CHECK)
 		return peal__executor_inside(conn->extra->executor) ? PEAL_EDEADLK : PEAL_OK;
-	if (peal__mutes && peal__muted(send->signal, send->sender, conn)) {
+	if (peal__mutes && peal__muted(send->signal, send->sender, conn, function)) {
 		trace(send, PEAL_TRACE_MUTED, conn, conn->site, 0, 0);
 		return PEAL_OK;
 	}

@@ -711,8 +711,8 @@ TEST(disconnecting_cancels_what_is_queued)
 	T_TRUE(hand_run(&hand));
 	T_JOURNAL("");
 	T_INT(completion.calls, 1);
-	T_INT(completion.code, PEAL_ECANCELED);
-	T_INT(completion.items[0].code, PEAL_ECANCELED);
+	T_OK(completion.code);
+	T_INT(completion.count, 0); /* not called, as any that is disconnected before its turn */
 }
 
 static void *end_all(void *argument)
