@@ -122,6 +122,15 @@ enum peal_on_delete {
 	PEAL_SET_DEFAULT = 5,
 	PEAL_SET_VALUE = 6,  /* .set_value (Django: SET) */
 	PEAL_DO_NOTHING = 7, /* the database may object */
+	/*
+	 * The database does it (ON DELETE ...), however the other row is deleted: the rows are not loaded, not counted
+	 * in struct peal_deleted, AND NO SIGNALS ARE SENT FOR THEM (Django 6.1: DB_CASCADE and so on). A model whose
+	 * relations are of these kinds may refer neither by another kind nor to a model that does, except by
+	 * PEAL_DO_NOTHING. They stand in the table when it is created: a table that is there stays as it is.
+	 */
+	PEAL_DB_CASCADE = 8,
+	PEAL_DB_SET_NULL = 9,     /* needs .null = true */
+	PEAL_DB_SET_DEFAULT = 10, /* needs .initial, which becomes the column's DEFAULT */
 };
 
 /* The values that a field may have, and what people call them: checked by peal_full_clean() (peal/validate.h). */

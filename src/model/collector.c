@@ -76,14 +76,19 @@ static bool is_heard(const struct peal_model *model)
 	       peal_has_receivers(&peal_post_delete, model);
 }
 
+/* Rows that refer by such a column are nobody's business, or the database's. */
+static bool is_left_alone(const struct peal__referrer *by)
+{
+	const struct peal_field *field = by->model->columns[by->column].field;
+
+	return field->on_delete == PEAL_DO_NOTHING || peal__is_by_database(field);
+}
+
 static bool is_referred_to(const struct peal__model_state *state)
 {
-	for (size_t i = 0; i < state->referrer_count; i++) {
-		const struct peal__referrer *by = &state->referrers[i];
-
-		if (by->model->columns[by->column].field->on_delete != PEAL_DO_NOTHING)
+	for (size_t i = 0; i < state->referrer_count; i++)
+		if (!is_left_alone(&state->referrers[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -381,7 +386,7 @@ static int related_to(struct collector *c, struct peal_instance *const *rows, si
 		uint32_t on_delete = by->model->columns[by->column].field->on_delete;
 		bool protected = false;
 
-		if (on_delete == PEAL_DO_NOTHING)
+		if (is_left_alone(by))
 			continue;
 		if (on_delete == PEAL_CASCADE && can_delete_fast(by->model)) {
 			r = add_by_query(c, &c->fast, by, rows, count, peal_value_null());

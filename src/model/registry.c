@@ -64,10 +64,50 @@ static bool can_be_null(const struct peal_field *field)
 	       is_relation(field) || is_key(field) || field->kind == PEAL_FIELD_DATETIME;
 }
 
+/*
+ * What the database deletes is never seen here, so what refers to it cannot be either: as in Django, a model and those
+ * that it refers to leave all deletions to the database, or none.
+ */
+static int levels_check(const struct peal_model *model, const struct peal_field *field,
+			const struct peal_model *other_model, struct peal_error *error)
+{
+	for (size_t i = 0; i < other_model->fields.count; i++) {
+		const struct peal_field *other = &other_model->fields.items[i];
+		char reason[256];
+
+		if (!is_relation(other) || other->on_delete == PEAL_DO_NOTHING ||
+		    peal__is_by_database(other) == peal__is_by_database(field))
+			continue;
+		snprintf(reason, sizeof(reason),
+			 "its on_delete is %s, that of %s.%s.%s is not: use one sort for both",
+			 peal__is_by_database(field) ? "done by the database" : "done by Peal",
+			 other_model->app, other_model->name, other->name);
+		return wrong(model, field, reason, error);
+	}
+	return 0;
+}
+
+static int by_database_check(const struct peal_model *model, const struct peal_field *field,
+			     struct peal_error *error)
+{
+	if (field->no_constraint)
+		return wrong(model, field, "PEAL_DB_... needs the constraint: no .no_constraint",
+			     error);
+	if (field->on_delete == PEAL_DB_SET_NULL && !field->null)
+		return wrong(model, field, "PEAL_DB_SET_NULL needs .null = true", error);
+	if (field->on_delete == PEAL_DB_SET_DEFAULT && !field->initial.kind)
+		return wrong(model, field,
+			     "PEAL_DB_SET_DEFAULT needs .initial, which the database knows too",
+			     error);
+	return 0;
+}
+
 static int relation_check(const struct peal_model *model, const struct peal_field *field,
 			  struct peal_error *error)
 {
-	if (field->on_delete < PEAL_CASCADE || field->on_delete > PEAL_DO_NOTHING)
+	int r = 0;
+
+	if (field->on_delete < PEAL_CASCADE || field->on_delete > PEAL_DB_SET_DEFAULT)
 		return wrong(model, field, "on_delete is missing", error);
 	if (field->on_delete == PEAL_SET_NULL && !field->null)
 		return wrong(model, field, "PEAL_SET_NULL needs .null = true", error);
@@ -75,7 +115,13 @@ static int relation_check(const struct peal_model *model, const struct peal_fiel
 	    !field->initial_fn)
 		return wrong(model, field, "PEAL_SET_DEFAULT needs .initial or .null = true",
 			     error);
-	return 0;
+	if (peal__is_by_database(field))
+		r = by_database_check(model, field, error);
+	if (r == 0 && field->on_delete != PEAL_DO_NOTHING)
+		r = levels_check(model, field, model, error);
+	if (r == 0 && field->on_delete != PEAL_DO_NOTHING)
+		r = levels_check(model, field, field->to, error);
+	return r;
 }
 
 static int field_check(const struct peal_model *model, const struct peal_field *field,

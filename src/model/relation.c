@@ -94,6 +94,15 @@ static bool link_names(struct peal__link *link, const struct peal_model *model,
 	       link->fields[2].name;
 }
 
+/* Whether the database may delete the model's rows by itself: then it must take those of the relation table along. */
+static bool by_database(const struct peal_model *model)
+{
+	for (size_t i = 0; i < model->fields.count; i++)
+		if (peal__is_by_database(&model->fields.items[i]))
+			return true;
+	return false;
+}
+
 static void link_fields(struct peal__link *link, const struct peal_model *const ends[2])
 {
 	link->fields[0].kind = PEAL_FIELD_ID;
@@ -106,7 +115,7 @@ static void link_fields(struct peal__link *link, const struct peal_model *const 
 
 		field->kind = PEAL_FIELD_FOREIGN_KEY;
 		field->to = ends[i];
-		field->on_delete = PEAL_CASCADE;
+		field->on_delete = by_database(ends[i]) ? PEAL_DB_CASCADE : PEAL_CASCADE;
 		field->storage = key_of(ends[i])->storage;
 		field->offset = (uint32_t)(end + offsetof(struct peal__reference, key));
 		field->has = (uint32_t)(end + offsetof(struct peal__reference, has) + 1);

@@ -96,13 +96,56 @@ static void add_type(struct peal__text *sql, const struct peal__dialect *dialect
 
 static void add_references(struct peal__text *sql, const struct peal__column *column)
 {
+	static const char *const on_delete[] = {
+		[PEAL_DB_CASCADE] = " ON DELETE CASCADE",
+		[PEAL_DB_SET_NULL] = " ON DELETE SET NULL",
+		[PEAL_DB_SET_DEFAULT] = " ON DELETE SET DEFAULT",
+	};
 	const struct peal__model_state *to = peal__state(column->field->to);
 
 	peal__text_add(sql, " REFERENCES ");
 	peal__text_add_name(sql, to->table);
 	peal__text_add(sql, " (");
 	peal__text_add_name(sql, to->columns[to->key].db_name);
-	peal__text_add(sql, ") DEFERRABLE INITIALLY DEFERRED");
+	peal__text_add(sql, ")");
+	if (peal__is_by_database(column->field))
+		peal__text_add(sql, on_delete[column->field->on_delete]);
+	peal__text_add(sql, " DEFERRABLE INITIALLY DEFERRED");
+}
+
+static void add_literal(struct peal__text *sql, const struct peal_value *value)
+{
+	char text[PEAL_VALUE_TEXT_MAX];
+
+	if (value->kind != PEAL_VALUE_TEXT) {
+		bool quoted = value->kind == PEAL_VALUE_UUID;
+
+		peal__text_add(sql, quoted ? "'" : "");
+		for (const char *at = peal_value_format(*value, text, sizeof(text)); *at; at++)
+			if (*at != '-' || !quoted) /* both databases read a uuid's digits alone */
+				peal__text_add_n(sql, at, 1);
+		peal__text_add(sql, quoted ? "'" : "");
+		return;
+	}
+	peal__text_add(sql, "'");
+	for (size_t i = 0; i < value->as.text.size; i++)
+		peal__text_add_n(sql,
+				 value->as.text.data[i] == '\'' ? "''" : value->as.text.data + i,
+				 value->as.text.data[i] == '\'' ? 2 : 1);
+	peal__text_add(sql, "'");
+}
+
+/* Only what the database itself must know. */
+static void add_default(struct peal__text *sql, const struct peal__model_state *state,
+			const struct peal__column *column)
+{
+	struct peal_value value = column->field->initial;
+
+	if (!column->relation || column->field->on_delete != PEAL_DB_SET_DEFAULT ||
+	    peal__column_accept(state, column, &value, NULL) < 0)
+		return;
+	peal__text_add(sql, " DEFAULT ");
+	add_literal(sql, &value);
 }
 
 static bool is_made_later(const struct peal_model *to, const struct peal_model *model)
@@ -114,7 +157,7 @@ static bool is_made_later(const struct peal_model *to, const struct peal_model *
 }
 
 static void add_column(struct peal__text *sql, const struct peal__dialect *dialect,
-		       const struct peal_model *model, const struct peal__column *column)
+		       const struct peal__model_state *state, const struct peal__column *column)
 {
 	const struct peal_field *field = column->field;
 
@@ -128,8 +171,9 @@ static void add_column(struct peal__text *sql, const struct peal__dialect *diale
 		peal__text_add(sql, " PRIMARY KEY");
 	else if (field->unique || field->kind == PEAL_FIELD_ONE_TO_ONE)
 		peal__text_add(sql, " UNIQUE");
+	add_default(sql, state, column);
 	if (column->relation && !field->no_constraint &&
-	    !(dialect->add_reference[0] && is_made_later(field->to, model)))
+	    !(dialect->add_reference[0] && is_made_later(field->to, state->model)))
 		add_references(sql, column);
 }
 
@@ -156,7 +200,7 @@ static int create_table(struct peal__connection *c, const struct peal__model_sta
 	peal__text_add_name(&sql, state->table);
 	for (size_t i = 0; i < state->count; i++) {
 		peal__text_add(&sql, i ? ", " : " (");
-		add_column(&sql, &c->db->driver->dialect, state->model, &state->columns[i]);
+		add_column(&sql, &c->db->driver->dialect, state, &state->columns[i]);
 	}
 	peal__text_add(&sql, ")");
 	return run(c, &sql, error);

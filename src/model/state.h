@@ -102,6 +102,12 @@ int peal__link_new(const struct peal_model *model, const struct peal_field *fiel
 const struct peal_model *peal__link_model(const struct peal__link *link);
 void peal__link_free(struct peal__link *link);
 
+/* Whether the database itself does what on_delete says. */
+static inline bool peal__is_by_database(const struct peal_field *relation)
+{
+	return relation->on_delete >= PEAL_DB_CASCADE;
+}
+
 /* Whether a field is a relation without a column. */
 static inline bool peal__is_many(const struct peal_field *field)
 {
