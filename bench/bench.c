@@ -173,6 +173,17 @@ void bench_report(const char *name, const struct bench_side *side, const struct 
 	report(name, "ns", side->rounds, limit ? limit->rounds : NULL);
 }
 
+void bench_report_share(const char *name, const char *unit, const struct bench_side *side,
+			const struct bench_side *limit)
+{
+	struct summary share = summarize_ratio(limit->rounds, side->rounds);
+
+	printf("%s,%.6g,%s,limit=%.6g,ratio=%.4g,spread=%.2g\n", name,
+	       summarize(side->rounds).median, unit, summarize(limit->rounds).median, share.median,
+	       share.spread);
+	fflush(stdout);
+}
+
 /* ----------------------------------------------------------------------------------------------
  * One thread
  */

@@ -77,6 +77,13 @@ void bench_measure(struct bench_side *sides, size_t count);
 /* Report a side in ns; against another one measured with it, unless limit is NULL. */
 void bench_report(const char *name, const struct bench_side *side, const struct bench_side *limit);
 
+/*
+ * Report a side whose rounds somebody else has measured, in that unit, less being better; the ratio is the share of the
+ * limit's speed that it reaches.
+ */
+void bench_report_share(const char *name, const char *unit, const struct bench_side *side,
+			const struct bench_side *limit);
+
 /* The median of the ratios within the rounds. */
 double bench_ratio(const struct bench_side *side, const struct bench_side *limit);
 
