@@ -62,7 +62,7 @@ struct PEAL_NAMED_ONLY peal_db_options {
 	bool read_only;           /* nothing may be written; SQLite: the file must exist */
 	bool wal; /* SQLite: write-ahead log, see above. All users of the file must agree */
 	uint32_t
-		statement_timeout_ms; /* then a statement fails with 57014; 0: never, or the server's own */
+		statement_timeout_ms; /* then a statement gives PEAL_ECANCELED (57014); 0: never, or the server's own */
 };
 
 /*
@@ -113,6 +113,15 @@ PEAL_API const char *peal_db_vendor(const struct peal_db *db);
  * full disk, a deadlock), or an error inside a nested block without savepoint was swallowed, the transaction is
  * broken: everything that touches the database returns PEAL_ETRANSACTION until the block that can be rolled back
  * ends, and that block then rolls back and returns PEAL_ETRANSACTION if RESULT was 0.
+ *
+ * PEAL_ECONFLICT says that another transaction was in the way (a deadlock, a serialization failure) and that the whole
+ * outermost block may be run once more, with what it has read read again:
+ *
+ *	do {
+ *		PEAL_ATOMIC(r, &error) {
+ *			r = move_money(from, to, &error);
+ *		}
+ *	} while (r == PEAL_ECONFLICT);
  */
 #define PEAL_ATOMIC(result_, error_) PEAL_ATOMIC_WITH(result_, error_, .database = NULL)
 #define PEAL_ATOMIC_WITH(result_, error_, ...)                                                    \

@@ -42,13 +42,13 @@ PEAL_BEGIN_DECLS
 	X(PEAL_ELIMIT, -16, "a limit of the library was reached")                           \
 	X(PEAL_ERECEIVER, -17, "a receiver failed")                                         \
 	X(PEAL_ETYPE, -18, "a value has the wrong type")                                    \
+	X(PEAL_ECONFLICT, -19, "another transaction was in the way: do it again")           \
 	X(PEAL_NOT_FOUND, 1, "not found")                                                   \
 	X(PEAL_EXISTS, 2, "exists already")                                                 \
 	X(PEAL_MULTIPLE, 3, "more than one found")                                          \
 	X(PEAL_RUNNING, 4, "still running")                                                 \
 	X(PEAL_PENDING, 5, "waiting for its sender to be registered")                       \
 	X(PEAL_INVALID, 6, "the values are not valid")                                      \
-	X(PEAL_CONFLICT, 7, "changed by somebody else meanwhile")                           \
 	X(PEAL_DONE, 8, "nothing more to come")
 
 /*

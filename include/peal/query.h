@@ -181,7 +181,7 @@ PEAL_API void peal_query_defer_names(struct peal_query *query, const struct peal
  */
 enum peal_lock {
 	PEAL_LOCK_WAIT = 1,
-	PEAL_LOCK_NOWAIT = 2,      /* an error when somebody else has one of them */
+	PEAL_LOCK_NOWAIT = 2,      /* PEAL_EBUSY when somebody else has one of them */
 	PEAL_LOCK_SKIP_LOCKED = 3, /* without those that somebody else has */
 };
 PEAL_API void peal_query_for_update(struct peal_query *query, enum peal_lock lock);

@@ -29,6 +29,7 @@ static const struct {
 	{ SQLITE_CONSTRAINT_CHECK, ~0, PEAL_EINTEGRITY, "23514" },
 	{ SQLITE_CONSTRAINT, 0xff, PEAL_EINTEGRITY, "23000" },
 	{ SQLITE_NOMEM, 0xff, PEAL_ENOMEM, "53200" },
+	{ SQLITE_BUSY_SNAPSHOT, ~0, PEAL_ECONFLICT, "40001" },
 	{ SQLITE_BUSY, 0xff, PEAL_EBUSY, "55P03" },
 	{ SQLITE_LOCKED, 0xff, PEAL_EBUSY, "55P03" },
 	{ SQLITE_CANTOPEN, 0xff, PEAL_ECONNECTION, "08001" },
@@ -37,7 +38,7 @@ static const struct {
 	{ SQLITE_IOERR, 0xff, PEAL_EDB, "58030" },
 	{ SQLITE_CORRUPT, 0xff, PEAL_EDB, "XX001" },
 	{ SQLITE_READONLY, 0xff, PEAL_EDB, "25006" },
-	{ SQLITE_INTERRUPT, 0xff, PEAL_EDB, "57014" },
+	{ SQLITE_INTERRUPT, 0xff, PEAL_ECANCELED, "57014" },
 	{ SQLITE_TOOBIG, 0xff, PEAL_ELIMIT, "54000" },
 	{ SQLITE_RANGE, 0xff, PEAL_EINVAL, "07001" },
 	{ SQLITE_ERROR, 0xff, PEAL_EDB, "42000" },
@@ -58,6 +59,8 @@ static void field_of_message(struct peal_error *error, const char *message)
 /* What is wrong with the file, and what to do about it; NULL: nothing is. */
 static const char *remedy(const struct peal_db *db, int code)
 {
+	if (code == SQLITE_BUSY_SNAPSHOT)
+		return "somebody else has written since this transaction began to read: run it again";
 	switch (code & 0xff) {
 	case SQLITE_CANTOPEN:
 		return "the folder must exist and be writable, and the file be a file that may be opened";

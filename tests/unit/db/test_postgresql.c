@@ -449,7 +449,7 @@ TEST(time_outs)
 	exec("CREATE TABLE t (a integer)");
 	start = test_clock_ns();
 	T_CODE(peal_db_exec(NULL, "DO $$ BEGIN PERFORM pg_sleep(30); END $$", NULL, NULL, &error),
-	       PEAL_EDB);
+	       PEAL_ECANCELED);
 	T_STR(error.sqlstate, "57014");
 	T_TRUE(test_clock_ns() - start < INT64_C(10000000000));
 	PEAL_ATOMIC_WITH(r, NULL, .database = "other") {

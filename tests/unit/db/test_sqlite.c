@@ -207,6 +207,27 @@ TEST(waiting_for_a_writer_ends)
 	peal_db_close(db);
 }
 
+/* A transaction that has read an old state of the file cannot write into the new one, wait or not. */
+TEST(reader_that_comes_too_late_to_write)
+{
+	struct peal_db *db = open_wal(), *other = open_other(true, 1000);
+	struct peal_error error = { 0 };
+	int r;
+
+	exec("CREATE TABLE t (a integer)");
+	PEAL_ATOMIC_WITH(r, &error, .read_only = true) {
+		T_INT(number_of("SELECT count(*) FROM t"), 0);
+		T_OK(peal_db_exec("other", "INSERT INTO t VALUES (1)", NULL, NULL, &error));
+		r = peal_db_exec(NULL, "INSERT INTO t VALUES (2)", NULL, NULL, &error);
+	}
+	T_CODE(r, PEAL_ECONFLICT);
+	T_STR(error.sqlstate, "40001");
+	T_HAS(error.message, "run it again");
+	T_INT(number_of("SELECT sum(a) FROM t"), 1);
+	peal_db_close(other);
+	peal_db_close(db);
+}
+
 /* Whatever ends a write gives the ticket back: the other one can write. */
 TEST(ticket_comes_back)
 {
@@ -299,7 +320,7 @@ TEST(statement_that_takes_too_long)
 				 "SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0",
 				 NULL, NULL, &error);
 	}
-	T_CODE(r, PEAL_EDB);
+	T_CODE(r, PEAL_ECANCELED);
 	T_STR(error.sqlstate, "57014");
 	T_INT(number_of("SELECT count(*) FROM t"), 0);
 	exec("INSERT INTO t VALUES (1)");
