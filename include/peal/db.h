@@ -135,7 +135,7 @@ struct PEAL_NAMED_ONLY peal_atomic_options {
 	const char *database; /* the database; NULL: "default" */
 	bool durable; /* refuse to be nested: when the block ends without error the data are committed */
 	bool no_savepoint; /* nested: an error in this block breaks the block around it */
-	bool read_only;    /* outermost: do not take the write lock (SQLite: BEGIN DEFERRED) */
+	bool read_only; /* outermost: nothing is written, and all reads see one moment; takes no write lock */
 };
 
 /* A block under way; its members are the library's. */

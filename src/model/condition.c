@@ -282,8 +282,11 @@ static const struct peal__aggregate *annotation_of(const struct peal_query *quer
 						   const char **ret_rest)
 {
 	const char *end = strstr(name, "__");
-	size_t size = end ? (size_t)(end - name) : strlen(name);
+	size_t size;
 
+	if (end && !end[2])
+		end = NULL;
+	size = end ? (size_t)(end - name) : strlen(name);
 	*ret_rest = end ? end + 2 : "";
 	return peal__aggregate_find(query, name, size);
 }

@@ -85,7 +85,17 @@ static bool add_real(struct peal__text *text, double real)
 	return true;
 }
 
-static bool add_value(struct peal__text *text, const struct peal_value *value, bool is_json)
+static bool is_utf8(const char *text, size_t size)
+{
+	size_t step = 1;
+
+	for (; size && step; text += step, size -= step)
+		step = peal__utf8_size(text, size);
+	return step;
+}
+
+/* Returns why it cannot be written, or NULL. */
+static const char *add_value(struct peal__text *text, const struct peal_value *value, bool is_json)
 {
 	char room[64];
 
@@ -94,32 +104,35 @@ static bool add_value(struct peal__text *text, const struct peal_value *value, b
 	case PEAL_VALUE_BOOL:
 	case PEAL_VALUE_INT:
 		peal__text_add(text, peal_value_format(*value, room, sizeof(room)));
-		return true;
+		return NULL;
 	case PEAL_VALUE_REAL:
-		return add_real(text, value->as.real);
+		return add_real(text, value->as.real) ? NULL : "JSON has no such number";
 	case PEAL_VALUE_TEXT:
+		if (!is_utf8(value->as.text.data, value->as.text.size))
+			return "a text that is no UTF-8 cannot be written as JSON";
 		if (is_json)
 			peal__text_add_n(text, value->as.text.data, value->as.text.size);
 		else
 			add_text(text, value->as.text.data, value->as.text.size);
-		return true;
+		return NULL;
 	case PEAL_VALUE_BYTES:
 		add_base64(text, (const unsigned char *)value->as.text.data, value->as.text.size);
-		return true;
+		return NULL;
 	default:
 		peal_value_format(*value, room, sizeof(room));
 		add_text(text, room, strlen(room));
-		return true;
+		return NULL;
 	}
 }
 
 static int add_column(struct dump *dump, const struct peal__model_state *state,
 		      const struct peal__column *column, const struct peal_value *value)
 {
-	if (!add_value(&dump->text, value, column->field->kind == PEAL_FIELD_JSON))
-		return peal_error_set(dump->error, PEAL_EINVAL, "%s.%s: JSON has no such number",
-				      state->label, column->name);
-	return 0;
+	const char *problem = add_value(&dump->text, value, column->field->kind == PEAL_FIELD_JSON);
+
+	return problem ? peal_error_set(dump->error, PEAL_EINVAL, "%s.%s: %s", state->label,
+					column->name, problem)
+		       : 0;
 }
 
 static void add_key(struct peal__text *text, bool *comma, const char *name)
@@ -158,7 +171,7 @@ static int add_many(struct dump *dump, const struct peal__many *many, const stru
 		if (r != 0)
 			break;
 		peal__text_add(&dump->text, comma ? ", " : "");
-		add_value(&dump->text, &value, false);
+		r = add_column(dump, through, target, &value);
 		comma = true;
 	}
 	peal__text_add(&dump->text, "]");

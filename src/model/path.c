@@ -15,7 +15,7 @@ struct segment {
 	const char *rest; /* "" behind the last one */
 };
 
-/* Names end at "__" or "->"; of several underscores the last two separate. */
+/* Names end at "__" or "->", behind which there is something; of several underscores the last two separate. */
 static struct segment segment_of(const char *name)
 {
 	const char *arrow = strstr(name, "->");
@@ -25,7 +25,7 @@ static struct segment segment_of(const char *name)
 		at++;
 	if (arrow && (!at || arrow < at))
 		at = arrow;
-	if (!at)
+	if (!at || !at[2])
 		return (struct segment){ name, strlen(name), "" };
 	return (struct segment){ name, (size_t)(at - name), at + 2 };
 }

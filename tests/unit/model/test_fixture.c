@@ -5,6 +5,8 @@
 #include <peal/fixture.h>
 #include <peal/m2m.h>
 
+#include "connection.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +102,46 @@ TEST(what_is_dumped_loads_again)
 	person_new(&p, "Cy");
 	T_INT(p.id, 10);
 	peal_fini(&p.instance);
+	end_models(db);
+}
+
+static ssize_t write_and_change(void *text, const char *data, size_t size)
+{
+	struct peal_error error = { 0 };
+
+	strncat(text, data, size);
+	for (int i = 0; i < 2 && strstr(text, "lab.person"); i++)
+		if (peal_db_exec("other",
+				 i ? "INSERT INTO lab_note (id, \"real\", person_id)"
+				     " VALUES (99, 1, 99) ON CONFLICT DO NOTHING"
+				   : "INSERT INTO lab_person (id, name, age) VALUES (99, 'late', 1)"
+				     " ON CONFLICT DO NOTHING",
+				 NULL, NULL, &error) != 0)
+			T_FAIL("%s", error.message);
+	return (ssize_t)size;
+}
+
+/* What others write meanwhile is in no part of it. (On SQLite nobody can.) */
+TEST(a_dump_is_of_one_moment)
+{
+	struct peal_db *db = begin(), *other;
+	static char text[4000];
+	FILE *file = fopencookie(text, "w", (cookie_io_functions_t){ .write = write_and_change });
+	struct peal_error error = { 0 };
+	char url[700];
+
+	T_OK(load(notes, NULL, &error));
+	setvbuf(file, NULL, _IONBF, 0);
+	snprintf(url, sizeof(url), "%s:%s", peal_db_vendor(db), db->url);
+	T_OK(peal_db_open_with(url, &(struct peal_db_options){ .alias = "other" }, &other, &error));
+	if (runs_on("postgresql")) {
+		if (peal_fixture_dump(file, NULL, 0, NULL, NULL, &error) != 0)
+			T_FAIL("%s", error.message);
+		T_STR(text, notes);
+		T_INT(number_of("SELECT count(*) FROM lab_note WHERE id = 99"), 1);
+	}
+	fclose(file);
+	peal_db_close(other);
 	end_models(db);
 }
 
