@@ -6,6 +6,8 @@
  * to be streamed: then they are read one by one, and when something else needs the connection meanwhile, the rest is
  * put aside into memory first. So statements may be read inside each other.
  *
+ * A BEGIN waits for the first command of its transaction and travels with it; where none comes, nothing is sent at all.
+ *
  * Statements live on the server under names. They are prepared again when the connection was renewed and when the
  * server says that their plan is out of date; in a transaction that error has ended it, and only the next run can.
  */
@@ -105,7 +107,7 @@ static void settle(struct peal__connection *c)
 		}
 	}
 	status = PQtransactionStatus(pg->conn);
-	pg->in_block = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+	pg->in_block = pg->begin || status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
 static int check_lost(struct peal__connection *c, struct peal_error *error)
@@ -116,6 +118,23 @@ static int check_lost(struct peal__connection *c, struct peal_error *error)
 }
 
 /* ---- Several commands in one round trip ------------------------------------------------------------------------- */
+
+/* Begins a pipeline, with a BEGIN that waits as its first command: how many there are (0 or 1), or -1. */
+static int pipeline_begin(struct peal__pg *pg)
+{
+	const char *begin = pg->begin;
+
+	if (!PQenterPipelineMode(pg->conn))
+		return -1;
+	if (!begin)
+		return 0;
+	if (PQsendQueryParams(pg->conn, begin, 0, NULL, NULL, NULL, NULL, 0)) {
+		pg->begin = NULL;
+		return 1;
+	}
+	PQexitPipelineMode(pg->conn);
+	return -1;
+}
 
 /*
  * Ends a pipeline that was entered and filled with count commands, and gives the result of each. A result is NULL when
@@ -206,27 +225,29 @@ static int describe(struct peal__connection *c, const char *sql, unsigned number
 		    struct peal__pg_shape **ret_shape, struct peal_error *error)
 {
 	PGconn *conn = pg_of(c)->conn;
-	PGresult *results[2];
+	PGresult *results[3] = { NULL };
+	int begun = pipeline_begin(pg_of(c));
+	size_t count = (size_t)(begun + 2), failed = 0;
 	char name[32];
 	int r = 0;
 
-	name_of(number, name, sizeof(name));
-	if (!PQenterPipelineMode(conn))
+	if (begun < 0)
 		return peal__pg_failed(c, NULL, sql, error);
+	name_of(number, name, sizeof(name));
 	PQsendPrepare(conn, name, sql, 0, NULL);
 	PQsendDescribePrepared(conn, name);
-	pipeline_end(conn, results, 2);
-	if (PQresultStatus(results[0]) != PGRES_COMMAND_OK)
-		r = peal__pg_failed(c, results[0], sql, error);
-	else if (PQresultStatus(results[1]) != PGRES_COMMAND_OK)
-		r = peal__pg_failed(c, results[1], sql, error);
-	if (r == 0) {
-		*ret_shape = shape_new(results[1]);
+	pipeline_end(conn, results, count);
+	while (failed < count && PQresultStatus(results[failed]) == PGRES_COMMAND_OK)
+		failed++;
+	if (failed < count) {
+		r = peal__pg_failed(c, results[failed], sql, error);
+	} else {
+		*ret_shape = shape_new(results[count - 1]);
 		if (!*ret_shape)
 			r = no_memory(error);
 	}
-	PQclear(results[0]);
-	PQclear(results[1]);
+	for (size_t i = 0; i < count; i++)
+		PQclear(results[i]);
 	return r;
 }
 
@@ -351,25 +372,84 @@ static int encode(struct peal__statement *s, struct peal_error *error)
 	return 0;
 }
 
-static int send(struct peal__statement *s, struct peal_error *error)
+static bool send_execution(PGconn *conn, const struct statement *st)
+{
+	char name[32];
+
+	name_of(st->name, name, sizeof(name));
+	return PQsendQueryPrepared(conn, name, (int)st->shape->param_count, st->data, st->sizes,
+				   st->formats, st->shape->binary);
+}
+
+static bool begins_with(const char *sql, const char *verb)
+{
+	return strncasecmp(sql, verb, strlen(verb)) == 0;
+}
+
+/* Whether a BEGIN can travel with it: not when its rows are to come one by one, and not with a COPY. */
+static bool joins_begin(const struct peal__statement *s)
+{
+	return !s->stream && (begins_with(s->sql, "SELECT") || begins_with(s->sql, "INSERT") ||
+			      begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE"));
+}
+
+static int begin_now(struct peal__connection *c, struct peal_error *error)
+{
+	struct peal__pg *pg = pg_of(c);
+	const char *begin = pg->begin;
+	PGresult *result;
+	int r = 0;
+
+	pg->begin = NULL;
+	result = PQexec(pg->conn, begin);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		r = peal__pg_failed(c, result, begin, error);
+	PQclear(result);
+	return r;
+}
+
+/* BEGIN and the statement in one round trip; the result is the first error, or the statement's. */
+static PGresult *run_with_begin(struct peal__connection *c, const struct statement *st)
+{
+	PGconn *conn = pg_of(c)->conn;
+	PGresult *results[2] = { NULL };
+
+	if (pipeline_begin(pg_of(c)) < 0)
+		return NULL;
+	send_execution(conn, st);
+	pipeline_end(conn, results, 2);
+	if (PQresultStatus(results[0]) == PGRES_COMMAND_OK) {
+		PQclear(results[0]);
+		return results[1];
+	}
+	PQclear(results[1]);
+	return results[0];
+}
+
+/* 0 and the first result, or an error. */
+static int send(struct peal__statement *s, PGresult **ret_result, struct peal_error *error)
 {
 	struct peal__pg *pg = pg_of(s->connection);
 	struct statement *st = s->handle;
-	char name[32];
 	int r = encode(s, error);
 
+	if (r == 0 && pg->begin && !joins_begin(s))
+		r = begin_now(s->connection, error);
 	if (r < 0)
 		return r;
-	name_of(st->name, name, sizeof(name));
-	if (!PQsendQueryPrepared(pg->conn, name, (int)st->shape->param_count, st->data, st->sizes,
-				 st->formats, st->shape->binary)) {
+	if (pg->begin) {
+		*ret_result = run_with_begin(s->connection, st);
+		return 0;
+	}
+	if (!send_execution(pg->conn, st)) {
 		r = peal__pg_failed(s->connection, NULL, s->sql, error);
 		skip_results(pg->conn);
 		return r;
 	}
 	/* What writes is run to its end before its rows are given: an error at its end must not go unseen. */
-	if (s->stream && strncasecmp(s->sql, "SELECT", 6) == 0 && PQsetSingleRowMode(pg->conn))
+	if (s->stream && begins_with(s->sql, "SELECT") && PQsetSingleRowMode(pg->conn))
 		pg->streaming = s;
+	*ret_result = PQgetResult(pg->conn);
 	return 0;
 }
 
@@ -486,10 +566,9 @@ static int start(struct peal__statement *s, struct peal_error *error)
 			r = peal_error_set(error, PEAL_EDB,
 					   "%s: its columns have changed; run it again", s->sql);
 		if (r == 0)
-			r = send(s, error);
+			r = send(s, &result, error);
 		if (r < 0)
 			return end(s, r);
-		result = PQgetResult(pg_of(c)->conn);
 		if (PEAL_UNLIKELY(is_stale(result)))
 			drop(c, st);
 		else
@@ -576,6 +655,18 @@ static int64_t insert_id(struct peal__connection *c)
 
 /* ---- Transactions ---------------------------------------------------------------------------------------------------- */
 
+/* Commands without parameters in one round trip, behind a BEGIN that waits; the last one's result. */
+static PGresult *run_text(struct peal__pg *pg, const char *sql)
+{
+	char both[128];
+
+	if (!pg->begin)
+		return PQexec(pg->conn, sql);
+	snprintf(both, sizeof(both), "%s; %s", pg->begin, sql);
+	pg->begin = NULL;
+	return PQexec(pg->conn, both);
+}
+
 static int execute(struct peal__connection *c, const char *sql, struct peal_error *error)
 {
 	int r = check_lost(c, error);
@@ -584,7 +675,15 @@ static int execute(struct peal__connection *c, const char *sql, struct peal_erro
 	if (r < 0)
 		return r;
 	settle(c);
-	result = PQexec(pg_of(c)->conn, sql);
+	if (begins_with(sql, "BEGIN")) {
+		pg_of(c)->begin = sql;
+		return 0;
+	}
+	if (pg_of(c)->begin && strcmp(sql, "ROLLBACK") == 0) {
+		pg_of(c)->begin = NULL;
+		return 0;
+	}
+	result = run_text(pg_of(c), sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		r = peal__pg_failed(c, result, sql, error);
 	PQclear(result);
@@ -597,6 +696,8 @@ static enum peal__transaction_state transaction_state(struct peal__connection *c
 
 	if (!pg || c->lost)
 		return PEAL__TRANSACTION_NONE;
+	if (pg->begin)
+		return PEAL__TRANSACTION_OPEN;
 	switch (PQtransactionStatus(pg->conn)) {
 	case PQTRANS_INTRANS:
 		return PEAL__TRANSACTION_OPEN;
@@ -665,6 +766,10 @@ static int commit(struct peal__connection *c, struct peal_error *error)
 	if (r < 0)
 		return r;
 	settle(c);
+	if (pg_of(c)->begin) {
+		pg_of(c)->begin = NULL;
+		return 0;
+	}
 	result = commit_send(pg_of(c), xid, sizeof(xid));
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		struct peal_error own = { 0 };

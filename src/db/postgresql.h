@@ -18,7 +18,8 @@
 struct peal__pg {
 	PGconn *conn;
 	struct peal__statement *streaming; /* its rows are still on their way */
-	bool in_block; /* a transaction was open when the last statement began */
+	const char *begin; /* a transaction that is to begin together with the next command */
+	bool in_block;     /* a transaction was open when the last statement began */
 	bool dying;    /* the server has said that it ends the connection */
 	bool knows_xid_query;
 	int64_t changes;

@@ -777,6 +777,17 @@ static pid_t wire_start(struct wire *wire, const char *folder)
 	return pid;
 }
 
+/* A server whose answers come by the wire. */
+static pid_t wire_open(struct wire *wire, char *url, size_t size)
+{
+	const char *begin = strstr(server_url(), "host=") + 5, *folder = test_tmpdir();
+
+	snprintf(wire->folder, sizeof(wire->folder), "%.*s", (int)strcspn(begin, "&"), begin);
+	snprintf(url, size, "postgresql://peal@/postgres?host=%s%s", folder,
+		 strstr(database_url(), "&options="));
+	return wire_start(wire, folder);
+}
+
 static int ran;
 
 static int note_ran(void *unused, struct peal_error *error)
@@ -849,18 +860,14 @@ static void cut_everywhere(struct wire *wire, const char *url, enum cut cut, int
 TEST_TIMEOUT(wire_is_cut_everywhere, 120)
 {
 	struct peal_db *other = open_as(database_url(), "other");
-	const char *begin = strstr(server_url(), "host=") + 5, *folder = test_tmpdir();
 	int unknown[CUT_COUNT] = { 0 }, resolved[CUT_COUNT] = { 0 }, status;
 	struct wire *wire = mmap(NULL, sizeof(*wire), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	char url[900];
 	pid_t pid;
 
-	snprintf(wire->folder, sizeof(wire->folder), "%.*s", (int)strcspn(begin, "&"), begin);
-	snprintf(url, sizeof(url), "postgresql://peal@/postgres?host=%s%s", folder,
-		 strstr(database_url(), "&options="));
 	T_OK(peal_db_exec("other", "CREATE TABLE t (a integer)", NULL, NULL, NULL));
-	pid = wire_start(wire, folder);
+	pid = wire_open(wire, url, sizeof(url));
 	for (int cut = 0; cut < CUT_COUNT; cut++)
 		cut_everywhere(wire, url, (enum cut)cut, &unknown[cut], &resolved[cut]);
 	T_SYS(kill(pid, SIGKILL));
@@ -872,6 +879,117 @@ TEST_TIMEOUT(wire_is_cut_everywhere, 120)
 	T_INT(resolved[CUT_END], 1);
 	munmap(wire, sizeof(*wire));
 	peal_db_close(other);
+}
+
+/* How often something was sent since the last call. */
+static int requests(struct wire *wire)
+{
+	int count = wire->count;
+
+	wire->count = 0;
+	return count;
+}
+
+static int insert_in_block(int number, bool nested)
+{
+	int r, inner = 0;
+
+	PEAL_ATOMIC(r, NULL) {
+		exec("INSERT INTO t VALUES (1)");
+		for (int i = 1; i < number; i++)
+			exec("INSERT INTO t VALUES (1)");
+		if (nested) {
+			PEAL_ATOMIC(inner, NULL) {
+				exec("INSERT INTO t VALUES (1)");
+			}
+			T_OK(inner);
+		}
+	}
+	return r;
+}
+
+TEST(round_trips)
+{
+	struct wire *wire = mmap(NULL, sizeof(*wire), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct peal_db *db = NULL;
+	char url[900];
+	pid_t pid = wire_open(wire, url, sizeof(url));
+	int r, inner = 0;
+
+	T_OK(peal_db_open(url, &db, NULL));
+	exec("CREATE TABLE t (a integer)");
+	T_OK(insert_in_block(1, false)); /* everything is prepared now */
+	requests(wire);
+	exec("INSERT INTO t VALUES (1)");
+	T_INT(requests(wire), 1);
+	/* BEGIN and INSERT, COMMIT with the question for the transaction's number. */
+	T_OK(insert_in_block(1, false));
+	T_INT(requests(wire), 2);
+	T_OK(insert_in_block(10, false));
+	T_INT(requests(wire), 11);
+	T_OK(insert_in_block(1, true));
+	T_INT(requests(wire), 5);
+	PEAL_ATOMIC(r, NULL) {
+		PEAL_ATOMIC(inner, NULL) {
+			T_INT(requests(wire), 1); /* BEGIN; SAVEPOINT */
+		}
+	}
+	T_OK(r);
+	T_INT(requests(wire), 2);
+	/* Nothing happens in it, so nothing is sent. */
+	PEAL_ATOMIC(r, NULL) {
+		r = 0;
+	}
+	T_OK(r);
+	PEAL_ATOMIC(r, NULL) {
+		r = PEAL_EUSER;
+	}
+	T_CODE(r, PEAL_EUSER);
+	T_INT(requests(wire), 0);
+	peal_db_close(db);
+	T_SYS(kill(pid, SIGKILL));
+	T_SYS(waitpid(pid, NULL, 0));
+	munmap(wire, sizeof(*wire));
+}
+
+/* What is wrong with the first statement of a block is told as with any other, and ends the block. */
+TEST(errors_beside_a_begin)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+	int r;
+
+	exec("CREATE TABLE t (a integer UNIQUE)");
+	exec("INSERT INTO t VALUES (1)");
+	for (int i = 0; i < 2; i++) {
+		PEAL_ATOMIC(r, &error) {
+			T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (1)", NULL, NULL, &error),
+			       PEAL_EINTEGRITY);
+			T_STR(error.sqlstate, "23505");
+			T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2)", NULL, NULL, &error),
+			       PEAL_ETRANSACTION);
+		}
+		T_CODE(r, PEAL_ETRANSACTION);
+		PEAL_ATOMIC(r, &error) {
+			r = peal_db_exec(NULL, "INSERT INTO nowhere VALUES (1)", NULL, NULL,
+					 &error);
+			T_STR(error.sqlstate, "42P01");
+		}
+		T_CODE(r, PEAL_EDB);
+		PEAL_ATOMIC_WITH(r, &error, .read_only = true) {
+			r = peal_db_exec(NULL, "INSERT INTO t VALUES (3)", NULL, NULL, &error);
+			T_STR(error.sqlstate, "25006");
+		}
+		T_CODE(r, PEAL_EDB);
+	}
+	/* A COPY would wait for data behind the BEGIN. */
+	PEAL_ATOMIC(r, &error) {
+		r = peal_db_exec(NULL, "COPY t FROM STDIN", NULL, NULL, &error);
+	}
+	T_CODE(r, PEAL_ENOTSUP);
+	T_INT(number_of("SELECT count(*) FROM t"), 1);
+	peal_db_close(db);
 }
 
 /* ---- A server that comes and goes ------------------------------------------------------------------------------------- */
