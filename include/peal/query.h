@@ -163,6 +163,43 @@ PEAL_API void peal_query_select_related_names(struct peal_query *query,
 					      const struct peal_names *names);
 
 /*
+ * Load the rows that relations lead to as well, by one more statement for each relation, however many rows there are
+ * (Django: prefetch_related). Relations of every kind, named as in conditions, and several after each other:
+ *
+ *	peal_query_prefetch(query, "articles__tags", "profile");
+ *	r = peal_query_all(query, &rows, &error);
+ *	...
+ *	PEAL_EACH(person_model, person, rows) {
+ *		PEAL_EACH(article_model, article, peal_prefetched(&person->instance, "articles"))
+ *			puts(article->title);
+ *		profile = profile_model_from(peal_prefetched_one(&person->instance, "profile"));
+ *	}
+ *
+ * A forward relation's rows are attached to its pointer; where one is attached already (select_related), it stays. Rows
+ * of a backward relation get the row that they belong to attached. The prefetched rows belong to the rows and instances
+ * that they were loaded for, and end with the last of these. A row that several share is one instance when it was
+ * reached forward, and one for each of them when it was reached by a many-to-many relation.
+ *
+ * Init signals are sent relation by relation, when all rows of the one before are complete, and never while a statement
+ * of a prefetch is being read. A stream reads 2000 rows, prefetches for these, and goes on. The key of a forward
+ * relation must not be deferred: PEAL_EINVAL.
+ */
+#define peal_query_prefetch(query_, ...) \
+	peal_query_prefetch_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
+PEAL_API void peal_query_prefetch_names(struct peal_query *query, const struct peal_names *names);
+
+/*
+ * The same for one path, of whose end only the rows of another query are loaded, in its order, with what it selects,
+ * defers and prefetches itself (Django: Prefetch). related is copied as it is now; its slice is taken of the rows of
+ * each row. A relation that is prefetched already cannot get a query: PEAL_EINVAL.
+ *
+ *	peal_query_filter(published, PEAL_WITH(PEAL_IS(article_model, status, 1)));
+ *	peal_query_prefetch_query(query, "articles", published);
+ */
+PEAL_API void peal_query_prefetch_query(struct peal_query *query, const char *path,
+					const struct peal_query *related);
+
+/*
  * Load these columns only (and the key), or all but these. A field that was not loaded is zero in its row, and
  * peal_field_get() says PEAL_NOT_FOUND; peal_refresh() loads all. A plain save of such a row writes what was loaded and
  * what peal_field_set() or peal_set_text() has set since, with these as its update_fields; PEAL_EINVAL when that is
@@ -200,9 +237,37 @@ PEAL_API PEAL_MUST_CHECK int peal_query_all(struct peal_query *query, struct pea
 					    struct peal_error *error);
 
 PEAL_API size_t peal_rows_count(const struct peal_rows *rows);
-/* Borrowed from rows; NULL when index is too large. */
+/* Borrowed from rows; NULL when index is too large, and for rows that are NULL. */
 PEAL_API struct peal_instance *peal_rows_at(const struct peal_rows *rows, size_t index);
 PEAL_API void peal_rows_free(struct peal_rows *rows);
+
+/*
+ * The rows that were prefetched for an instance over a backward or many-to-many relation; borrowed from it, until it ends
+ * or is refreshed. NULL: nothing was prefetched there. No rows: there are none.
+ */
+PEAL_API const struct peal_rows *peal_prefetched(const struct peal_instance *instance,
+						 const char *name);
+/* The first of them; of a forward relation the row that is attached. NULL: there is none, or nothing was prefetched. */
+PEAL_API struct peal_instance *peal_prefetched_one(const struct peal_instance *instance,
+						   const char *name);
+
+/*
+ * Prefetch for instances of one model that the program has already, in their database (Django: prefetch_related_objects).
+ * What was prefetched before stays as it is. After an error some relations may have been prefetched.
+ * Returns 0; PEAL_EINVAL (no such relation; an instance without a key, of another model or of another database; a
+ * deferred key), ...
+ *
+ *	r = PEAL_PREFETCH(&person.instance, &error, "articles__tags");
+ */
+PEAL_API PEAL_MUST_CHECK int peal_prefetch(struct peal_instance *const *instances, size_t count,
+					   const struct peal_names *paths,
+					   struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_rows_prefetch(struct peal_rows *rows,
+						const struct peal_names *paths,
+						struct peal_error *error);
+#define PEAL_PREFETCH(instance_, error_, ...)                            \
+	peal_prefetch((struct peal_instance *const[]){ (instance_) }, 1, \
+		      &(const struct peal_names)PEAL_NAMES(__VA_ARGS__), (error_))
 
 /*
  * Rows one by one, in constant memory: next returns 0 and lends an instance until the next call, or PEAL_DONE. The
@@ -224,11 +289,10 @@ PEAL_API PEAL_MUST_CHECK int peal_stream_next(struct peal_stream *stream,
 PEAL_API void peal_stream_free(struct peal_stream *stream);
 
 /* PEAL_EACH(student_model, student, rows) statement */
-#define PEAL_EACH(model_, row_, rows_)                                                         \
-	for (size_t PEAL__JOIN(peal_i_, __LINE__) = 0;                                         \
-	     ((row_) = model_##_from(peal_rows_at((rows_), PEAL__JOIN(peal_i_, __LINE__)))) != \
-	     NULL;                                                                             \
-	     PEAL__JOIN(peal_i_, __LINE__)++)
+#define PEAL_EACH(model_, row_, rows_)                                                       \
+	for (struct peal__each PEAL__JOIN(peal_each_, __LINE__) = { (rows_), 0 };            \
+	     ((row_) = model_##_from(peal__each_next(&PEAL__JOIN(peal_each_, __LINE__)))) != \
+	     NULL;)
 
 /*
  * Begin an instance (of the model's struct: student_model_get() is the typed form) with the one row of the query, or
@@ -353,6 +417,17 @@ PEAL_API PEAL_MUST_CHECK int peal_query_update(struct peal_query *query,
 PEAL_API PEAL_MUST_CHECK int peal_query_delete(struct peal_query *query,
 					       struct peal_deleted *ret_deleted,
 					       struct peal_error *error);
+
+/* Rows on the way through them. */
+struct peal__each {
+	const struct peal_rows *rows;
+	size_t next;
+};
+
+static inline struct peal_instance *peal__each_next(struct peal__each *each)
+{
+	return peal_rows_at(each->rows, each->next++);
+}
 
 /* Without a second mention of the arguments: they would double with each level. */
 #define PEAL__CONDITIONS(operation_, ...)                                          \

@@ -823,6 +823,7 @@ static int delete_loaded(struct collector *c, struct peal_query *query)
 	int r;
 
 	once.distinct |= once.join_count > 1;
+	once.prefetches = NULL;
 	r = peal_query_all(&once, &rows, c->error);
 	if (r != 0)
 		return r;

@@ -427,7 +427,7 @@ void peal__compile_group(struct peal__compiled *compiled, const struct peal_quer
 	compile_list(compiled, " HAVING ", &query->having);
 }
 
-static void compile_order(struct peal__compiled *compiled, const struct peal_query *query)
+void peal__compile_order(struct peal__compiled *compiled, const struct peal_query *query)
 {
 	struct peal__text *sql = &compiled->sql;
 
@@ -446,7 +446,7 @@ void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query
 {
 	struct peal__text *sql = &compiled->sql;
 
-	compile_order(compiled, query);
+	peal__compile_order(compiled, query);
 	if (query->limit != INT64_MAX) {
 		peal__text_add(sql, " LIMIT ");
 		peal__text_add_number(sql, (unsigned long long)query->limit);

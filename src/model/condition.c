@@ -241,7 +241,7 @@ static int operand_check(const struct check *check, const struct peal_value *val
 
 /* ---- Other queries ---------------------------------------------------------------------------------------------------- */
 
-static struct peal_query *inner_copy(struct peal_query *query, const struct peal_query *other)
+struct peal_query *peal__query_adopt(struct peal_query *query, const struct peal_query *other)
 {
 	struct peal_query *inner = peal_query_copy(other);
 
@@ -258,7 +258,7 @@ static struct peal_query *inner_copy(struct peal_query *query, const struct peal
 
 static int query_check(const struct check *check, const struct peal_named *named)
 {
-	struct peal_query *inner = inner_copy(check->query, named->query);
+	struct peal_query *inner = peal__query_adopt(check->query, named->query);
 	int r;
 
 	if (!inner)
@@ -496,7 +496,7 @@ int peal__conditions_add(struct peal_query *query, uint32_t operation,
 
 /* A condition that the library itself makes. */
 static struct peal__condition *own_condition(struct peal_query *query,
-					     const struct peal__column *column,
+					     const struct peal__place *place,
 					     enum peal__lookup lookup)
 {
 	struct peal__node *node =
@@ -504,22 +504,28 @@ static struct peal__condition *own_condition(struct peal_query *query,
 
 	if (!node)
 		return NULL;
-	node->condition = (struct peal__condition){ .place.column = column, .lookup = lookup };
+	node->condition = (struct peal__condition){ .place = *place, .lookup = lookup };
 	return &node->condition;
+}
+
+void peal__query_filter_place_in(struct peal_query *query, const struct peal__place *place,
+				 const struct peal_value *keys, size_t count)
+{
+	struct check check = { .query = query, .condition = own_condition(query, place, PEAL__IN) };
+
+	if (!check.condition)
+		return;
+	check.lookup = lookup_find("in");
+	check.state = query->joins[place->join].state;
+	check.name = place->column->name;
+	values_check(&check, keys, count);
 }
 
 void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
 			   const struct peal_value *keys, size_t count)
 {
-	struct check check = { .query = query,
-			       .condition = own_condition(query, column, PEAL__IN) };
-
-	if (!check.condition)
-		return;
-	check.lookup = lookup_find("in");
-	check.state = query->state;
-	check.name = column->name;
-	values_check(&check, keys, count);
+	peal__query_filter_place_in(query, &(const struct peal__place){ .column = column }, keys,
+				    count);
 }
 
 void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
@@ -527,8 +533,11 @@ void peal__query_filter_related(struct peal_query *query, const struct peal__man
 {
 	struct peal__condition *condition =
 		query && query->state
-			? own_condition(query, &query->state->columns[query->state->key],
-					PEAL__RELATED)
+			? own_condition(
+				  query,
+				  &(const struct peal__place){
+					  .column = &query->state->columns[query->state->key] },
+				  PEAL__RELATED)
 			: NULL;
 
 	if (!condition)
@@ -572,7 +581,7 @@ static int condition_copy(struct peal_query *copy, struct peal__condition *to,
 		to->aggregate = peal__aggregate_find(copy, from->aggregate->name,
 						     strlen(from->aggregate->name));
 	if (from->query) {
-		to->query = inner_copy(copy, from->query);
+		to->query = peal__query_adopt(copy, from->query);
 		return copy->error.code;
 	}
 	to->values = peal__arena_alloc(&copy->arena, (from->count + 1) * sizeof(*to->values));

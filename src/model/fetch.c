@@ -12,15 +12,7 @@
 #define GET_MAX 21 /* rows that a get looks at, as in Django, whose init signals show it */
 
 #define IN_BULK 500 /* keys in one statement */
-
-struct peal_rows {
-	struct peal__arena arena;
-	struct peal_instance **items;
-	size_t count, capacity;
-	struct peal_instance **related; /* of select_related */
-	size_t related_count, related_capacity;
-	bool by_key; /* sorted */
-};
+#define CHUNK 2000  /* rows of a stream for which it prefetches at once, as in Django */
 
 /* The rows of a SELECT while they are read: the model's columns, and then those of related rows. */
 struct reader {
@@ -52,14 +44,14 @@ static bool is_extra(const struct peal_query *query, const struct peal__order *o
 static bool is_plain(const struct peal_query *query)
 {
 	return query->join_count == 1 && !query->key_only && !query->defers && !query->distinct &&
-	       !query->aggregates;
+	       !query->aggregates && !query->owner.column;
 }
 
 /* As many as there may be at most. */
 static int make_room(struct reader *reader, struct peal_error *error)
 {
 	const struct peal_query *query = reader->query;
-	size_t most = query->state->count + query->order_count;
+	size_t most = query->state->count + query->order_count + 2; /* owner, row number */
 
 	for (size_t i = 1; i < query->join_count; i++)
 		if (query->joins[i].selected)
@@ -106,10 +98,35 @@ static void add_extras(struct reader *reader, struct peal__compiled *compiled)
 	}
 }
 
-static void compile_columns(struct reader *reader, struct peal__compiled *compiled)
+/* A slice of the rows of each owner, not of all. */
+static bool is_sliced_apart(const struct peal_query *query)
+{
+	return query->owner.column && peal__query_is_sliced(query);
+}
+
+static void add_row_number(struct reader *reader, struct peal__compiled *compiled)
 {
 	const struct peal_query *query = reader->query;
 	const struct peal__place key = { .column = &query->state->columns[query->state->key] };
+
+	peal__text_add(&compiled->sql, ", row_number() OVER (PARTITION BY ");
+	peal__compile_place(compiled, &query->owner);
+	peal__compile_order(compiled, query);
+	if (!query->order_count) {
+		peal__text_add(&compiled->sql, " ORDER BY ");
+		peal__compile_place(compiled, &key);
+	}
+	peal__text_add(&compiled->sql, ") AS peal_row");
+	((uint8_t *)reader->kinds)[reader->width++] = PEAL_VALUE_INT;
+}
+
+static void compile_columns(struct reader *reader, struct peal__compiled *compiled)
+{
+	const struct peal_query *query = reader->query;
+	const struct peal__place group[] = {
+		{ .column = &query->state->columns[query->state->key] },
+		query->owner,
+	};
 
 	peal__text_add(&compiled->sql, query->distinct ? "SELECT DISTINCT " : "SELECT ");
 	for (size_t i = 0; i < query->state->count; i++)
@@ -120,8 +137,48 @@ static void compile_columns(struct reader *reader, struct peal__compiled *compil
 		     k++)
 			add_column(reader, compiled, i, &query->joins[i].state->columns[k]);
 	add_extras(reader, compiled);
+	if (is_sliced_apart(query))
+		add_row_number(reader, compiled);
+	if (query->owner.column)
+		add_column(reader, compiled, query->owner.join, query->owner.column);
 	peal__compile_from(compiled, query);
-	peal__compile_group(compiled, query, &key, 1);
+	peal__compile_group(compiled, query, group, query->owner.column ? 2 : 1);
+}
+
+static void compile_slice_apart(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	struct peal__text *sql = &compiled->sql;
+	unsigned long long first = (unsigned long long)query->offset;
+
+	peal__text_add(sql, ") AS part WHERE peal_row > ");
+	peal__text_add_number(sql, first);
+	if (query->limit != INT64_MAX) {
+		peal__text_add(sql, " AND peal_row <= ");
+		peal__text_add_number(sql, first + (unsigned long long)query->limit);
+	}
+	peal__text_add(sql, " ORDER BY peal_row");
+}
+
+static void compile_select(struct reader *reader, struct peal__compiled *compiled)
+{
+	const struct peal_query *query = reader->query;
+
+	peal__compile_begin(compiled, query);
+	if (is_plain(query)) {
+		reader->kinds = query->state->value_kinds;
+		reader->width = query->state->count;
+		peal__text_add(&compiled->sql, query->state->select);
+		peal__compile_where(compiled, query);
+		peal__compile_tail(compiled, query);
+	} else if (is_sliced_apart(query)) {
+		peal__text_add(&compiled->sql, "SELECT * FROM (");
+		compile_columns(reader, compiled);
+		compile_slice_apart(compiled, query);
+	} else {
+		compile_columns(reader, compiled);
+		peal__compile_tail(compiled, query);
+	}
+	peal__compile_lock(compiled, query);
 }
 
 static int reader_begin(struct reader *reader, struct peal_query *query, struct peal__connection *c,
@@ -141,17 +198,7 @@ static int reader_begin(struct reader *reader, struct peal_query *query, struct 
 	r = make_room(reader, error);
 	if (r < 0)
 		return r;
-	peal__compile_begin(&compiled, query);
-	if (is_plain(query)) {
-		reader->kinds = query->state->value_kinds;
-		reader->width = query->state->count;
-		peal__text_add(&compiled.sql, query->state->select);
-		peal__compile_where(&compiled, query);
-	} else {
-		compile_columns(reader, &compiled);
-	}
-	peal__compile_tail(&compiled, query);
-	peal__compile_lock(&compiled, query);
+	compile_select(reader, &compiled);
 	r = peal__compiled_start(&compiled, c, &reader->statement, error);
 	if (r < 0)
 		peal__db_free(reader->heap);
@@ -280,8 +327,9 @@ static int load(const struct peal_query *query, struct peal_rows *rows,
 	return r;
 }
 
+/* The owner is the last of the values. */
 static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal_db *db,
-		   const struct peal_value *values, struct peal_error *error)
+		   const struct peal_value *values, size_t width, struct peal_error *error)
 {
 	char *row = peal__arena_alloc(&rows->arena, query->model->size);
 	struct peal_instance *instance;
@@ -290,6 +338,12 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 	if (!row || !peal__db_grow(&rows->items, &rows->capacity, rows->count,
 				   sizeof(struct peal_instance *)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	if (query->owner.column) {
+		if (!peal__db_grow(&rows->owners, &rows->owner_capacity, rows->count,
+				   sizeof(*rows->owners)))
+			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		rows->owners[rows->count] = values[width - 1];
+	}
 	instance = peal__instance_in(query->model, row);
 	r = load(query, rows, instance, db, values, error);
 	if (r == 0)
@@ -312,7 +366,7 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 		if (r == 0)
 			r = keep_texts(rows, reader.values, reader.width, error);
 		if (r == 0)
-			r = add_row(query, rows, c->db, reader.values, error);
+			r = add_row(query, rows, c->db, reader.values, reader.width, error);
 	}
 	reader_end(&reader);
 	return r == PEAL_DONE ? 0 : r;
@@ -324,7 +378,7 @@ struct value_row {
 };
 
 static int read_values(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
-		       struct value_row **last, struct peal_error *error)
+		       struct value_row **last, size_t *ret_width, struct peal_error *error)
 {
 	struct reader reader;
 	int r = reader_begin(&reader, query, c, error);
@@ -332,6 +386,7 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 
 	if (r != 0)
 		return r;
+	*ret_width = reader.width;
 	while ((r = reader_step(&reader, error)) == 0) {
 		struct value_row *row;
 
@@ -355,18 +410,39 @@ static int read_heard_rows(struct peal_query *query, struct peal_rows *rows,
 			   struct peal__connection *c, struct peal_error *error)
 {
 	struct value_row *first = NULL;
-	int r = read_values(query, rows, c, &first, error);
+	size_t width = 0;
+	int r = read_values(query, rows, c, &first, &width, error);
 
 	for (const struct value_row *row = first; row && r == 0; row = row->next)
-		r = add_row(query, rows, c->db, row->values, error);
+		r = add_row(query, rows, c->db, row->values, width, error);
 	return r;
 }
 
-static int read_all(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
+/* Somebody hears the init signals of the rows, or of those selected with them. */
+static bool is_heard(const struct peal_query *query)
+{
+	bool heard = peal__init_is_heard(query->model);
+
+	for (size_t i = 1; i < query->join_count && !heard; i++)
+		heard = query->joins[i].selected &&
+			peal__init_is_heard(query->joins[i].state->model);
+	return heard;
+}
+
+int peal__rows_read(struct peal_query *query, struct peal_rows *rows, struct peal__connection *c,
 		    struct peal_error *error)
 {
-	return peal__init_is_heard(query->model) ? read_heard_rows(query, rows, c, error)
-						 : read_rows(query, rows, c, error);
+	return is_heard(query) ? read_heard_rows(query, rows, c, error)
+			       : read_rows(query, rows, c, error);
+}
+
+struct peal_rows *peal__rows_new(struct peal_error *error)
+{
+	struct peal_rows *rows = peal__db_alloc(sizeof(*rows));
+
+	if (!rows)
+		peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	return rows;
 }
 
 int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct peal_error *error)
@@ -377,10 +453,12 @@ int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct
 
 	if (r != 0)
 		return r;
-	rows = peal__db_alloc(sizeof(*rows));
+	rows = peal__rows_new(error);
 	if (!rows)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	r = read_all(query, rows, c, error);
+		return PEAL_ENOMEM;
+	r = peal__rows_read(query, rows, c, error);
+	if (r == 0)
+		r = peal__prefetch_run(query->prefetches, rows->items, rows->count, error);
 	if (r == 0)
 		*ret_rows = rows;
 	else
@@ -390,12 +468,12 @@ int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct
 
 size_t peal_rows_count(const struct peal_rows *rows)
 {
-	return rows->count;
+	return rows ? rows->count : 0;
 }
 
 struct peal_instance *peal_rows_at(const struct peal_rows *rows, size_t index)
 {
-	return index < rows->count ? rows->items[index] : NULL;
+	return rows && index < rows->count ? rows->items[index] : NULL;
 }
 
 void peal_rows_free(struct peal_rows *rows)
@@ -409,6 +487,7 @@ void peal_rows_free(struct peal_rows *rows)
 		if (rows->related[i]->owned)
 			peal_fini(rows->related[i]);
 	peal__db_free(rows->related);
+	peal__db_free(rows->owners);
 	peal__db_free(rows->items);
 	peal__arena_fini(&rows->arena);
 	peal__db_free(rows);
@@ -419,6 +498,8 @@ void peal_rows_free(struct peal_rows *rows)
 struct peal_stream {
 	struct peal_query *query; /* a copy */
 	struct peal_instance *instance;
+	struct peal_rows *rows; /* when it prefetches: those that are given next */
+	size_t next;
 	struct reader reader;
 	bool open; /* there is a statement */
 	_Alignas(max_align_t) char row[];
@@ -451,12 +532,63 @@ int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
 	return r;
 }
 
+static int read_chunk(struct peal_stream *stream, struct peal_error *error)
+{
+	struct reader *reader = &stream->reader;
+	int r = 0;
+
+	while (r == 0 && stream->rows->count < CHUNK) {
+		r = reader_step(reader, error);
+		if (r == 0)
+			r = keep_texts(stream->rows, reader->values, reader->width, error);
+		if (r == 0)
+			r = add_row(stream->query, stream->rows, reader->db, reader->values,
+				    reader->width, error);
+	}
+	if (r != 0) {
+		reader_end(reader);
+		stream->open = false;
+	}
+	if (r == 0 || r == PEAL_DONE)
+		r = peal__prefetch_run(stream->query->prefetches, stream->rows->items,
+				       stream->rows->count, error);
+	return r;
+}
+
+static int next_of_chunk(struct peal_stream *stream, struct peal_instance **ret_instance,
+			 struct peal_error *error)
+{
+	int r = 0;
+
+	if (stream->next == peal_rows_count(stream->rows)) {
+		peal_rows_free(stream->rows);
+		stream->rows = NULL;
+		stream->next = 0;
+		if (!stream->open)
+			return PEAL_DONE;
+		stream->rows = peal__rows_new(error);
+		r = stream->rows ? read_chunk(stream, error) : PEAL_ENOMEM;
+	}
+	if (r != 0) {
+		peal_rows_free(stream->rows);
+		stream->rows = NULL;
+		return r;
+	}
+	*ret_instance = peal_rows_at(stream->rows, stream->next);
+	if (!*ret_instance)
+		return PEAL_DONE;
+	stream->next++;
+	return 0;
+}
+
 int peal_stream_next(struct peal_stream *stream, struct peal_instance **ret_instance,
 		     struct peal_error *error)
 {
 	struct reader *reader = &stream->reader;
 	int r;
 
+	if (stream->query->prefetches)
+		return next_of_chunk(stream, ret_instance, error);
 	peal_fini(stream->instance);
 	r = stream->open ? reader_step(reader, error) : PEAL_DONE;
 	if (r == 0)
@@ -480,6 +612,7 @@ void peal_stream_free(struct peal_stream *stream)
 	if (!stream)
 		return;
 	peal_fini(stream->instance);
+	peal_rows_free(stream->rows);
 	if (stream->open)
 		reader_end(&stream->reader);
 	peal_query_free(stream->query);
@@ -505,7 +638,7 @@ static int read_some(const struct peal_query *query, const struct peal_value *ke
 		peal__query_filter_in(some, &some->state->columns[some->state->key], keys, count);
 	r = peal__query_ready(some, &c, error);
 	if (r == 0)
-		r = read_all(some, rows, c, error);
+		r = peal__rows_read(some, rows, c, error);
 	peal_query_free(some);
 	return r;
 }
@@ -536,13 +669,15 @@ int peal_query_in_bulk(const struct peal_query *query, const struct peal_params 
 	if (query && peal__query_is_sliced(query))
 		return peal_error_set(error, PEAL_EINVAL, "in_bulk: the query of %s is sliced",
 				      query->state->label);
-	rows = peal__db_alloc(sizeof(*rows));
+	rows = peal__rows_new(error);
 	if (!rows)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return PEAL_ENOMEM;
 	for (size_t at = 0; at < keys->count && r == 0; at += IN_BULK)
 		r = read_some(query, keys->items + at,
 			      keys->count - at < IN_BULK ? keys->count - at : IN_BULK, rows, error);
 	sort_rows(rows);
+	if (r == 0 && query)
+		r = peal__prefetch_run(query->prefetches, rows->items, rows->count, error);
 	if (r == 0)
 		*ret_rows = rows;
 	else
@@ -594,7 +729,7 @@ static int multiple(struct peal_query *query, struct peal_error *error)
 {
 	struct peal_rows *rows = NULL;
 
-	if (peal__init_is_heard(query->model)) {
+	if (is_heard(query)) {
 		int r = peal_query_all(query, &rows, error);
 
 		if (r != 0)
@@ -618,6 +753,8 @@ static int load_one(struct peal_query *query, struct peal_instance *instance,
 	if (r == 0)
 		r = load(query, NULL, instance, c->db, reader.values, error);
 	peal__db_free(reader.heap);
+	if (r == 0)
+		r = peal__prefetch_run(query->prefetches, &instance, 1, error);
 	return r;
 }
 

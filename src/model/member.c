@@ -341,6 +341,20 @@ static void owned_forget(struct peal_instance *instance, uint32_t offset, const 
 	instance->owned = first;
 }
 
+void *peal__owned_next(const struct peal_instance *instance, uint32_t offset, const void *item)
+{
+	struct owned *owned = instance->owned;
+
+	while (owned && item) {
+		if (owned->data == item)
+			item = NULL;
+		owned = owned->next;
+	}
+	while (owned && owned->offset != offset)
+		owned = owned->next;
+	return owned ? owned->data : NULL;
+}
+
 void peal__owned_free(struct peal_instance *instance)
 {
 	struct owned *owned = instance->owned;
@@ -350,6 +364,8 @@ void peal__owned_free(struct peal_instance *instance)
 
 		if (owned->offset == PEAL__OWNED_INSTANCE)
 			peal_fini(((struct peal__owned_row *)(void *)owned->data)->instance);
+		if (owned->offset == PEAL__OWNED_PREFETCHED)
+			peal__prefetched_fini(owned->data);
 		peal__db_free(owned);
 		owned = next;
 	}

@@ -49,6 +49,16 @@ static bool is_named(const struct peal__referrer *referrer, const struct segment
 	return !name[segment->size];
 }
 
+/* "article_set", as Django's managers are called, is "article" here. */
+static struct segment without_set(const struct segment *segment)
+{
+	struct segment shorter = *segment;
+
+	if (segment->size > 4 && memcmp(segment->name + segment->size - 4, "_set", 4) == 0)
+		shorter.size -= 4;
+	return shorter;
+}
+
 static const struct peal__referrer *referrer_find(const struct peal__model_state *state,
 						  const struct segment *segment)
 {
@@ -82,6 +92,55 @@ static bool leads_on(const struct peal__model_state *state, const char *rest)
 	return *rest &&
 	       (peal__column_find(state, segment.name, segment.size, NULL) != PEAL__NO_FIELD ||
 		many_find(state, &segment) || referrer_find(state, &segment));
+}
+
+/* ---- Relations -------------------------------------------------------------------------------------------------------- */
+
+size_t peal__path_step(const char *path, const char **ret_rest)
+{
+	struct segment segment = segment_of(path);
+
+	*ret_rest = segment.rest;
+	return segment.size;
+}
+
+static int forward_relation(const struct peal__column *column, struct peal__relation *ret,
+			    struct peal_error *error)
+{
+	int r = peal__model_check(column->field->to, error);
+
+	if (r == 0)
+		*ret = (struct peal__relation){ .other = peal__state(column->field->to),
+						.forward = column };
+	return r;
+}
+
+int peal__relation_find(const struct peal__model_state *state, const char *name, size_t size,
+			struct peal__relation *ret, struct peal_error *error)
+{
+	struct segment segment = { name, size, "" };
+	struct segment shorter = without_set(&segment);
+	const struct peal__referrer *referrer;
+	const struct peal__many *many;
+	bool by_relation;
+	size_t i = peal__column_find(state, name, size, &by_relation);
+
+	if (i != PEAL__NO_FIELD && by_relation)
+		return forward_relation(&state->columns[i], ret, error);
+	many = many_find(state, &segment);
+	if (many) {
+		*ret = (struct peal__relation){ .other = many->other, .many = *many };
+		return 0;
+	}
+	referrer = referrer_find(state, &segment);
+	if (!referrer)
+		referrer = referrer_find(state, &shorter);
+	if (!referrer)
+		return peal_error_set(error, PEAL_EINVAL, "%s has no relation \"%.*s\"",
+				      state->label, (int)size, name);
+	*ret = (struct peal__relation){ .other = referrer->model,
+					.backward = &referrer->model->columns[referrer->column] };
+	return 0;
 }
 
 /* ---- Joins ----------------------------------------------------------------------------------------------------------- */
@@ -154,6 +213,20 @@ static int join_backward(struct peal_query *query, size_t parent,
 			    .many = to->field->kind != PEAL_FIELD_ONE_TO_ONE && !to->field->unique,
 		    },
 		    any, ret);
+}
+
+int peal__join_many(struct peal_query *query, const struct peal__many *many,
+		    struct peal__place *ret)
+{
+	int r;
+
+	query->call++;
+	r = join_backward(query, 0, many->through, many->target, false, &ret->join);
+	if (r != 0)
+		return r;
+	query->joins[ret->join].inner = true;
+	ret->column = &many->through->columns[many->source];
+	return 0;
 }
 
 /* ---- Walking --------------------------------------------------------------------------------------------------------- */

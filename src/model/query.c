@@ -71,6 +71,8 @@ void peal_query_using(struct peal_query *query, const char *alias)
 int peal__query_ready(struct peal_query *query, struct peal__connection **ret_connection,
 		      struct peal_error *error)
 {
+	int r;
+
 	if (!query)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	if (query->error.code) {
@@ -78,7 +80,8 @@ int peal__query_ready(struct peal_query *query, struct peal__connection **ret_co
 			*error = query->error;
 		return query->error.code;
 	}
-	return peal__connection_get(query->alias, ret_connection, error);
+	r = peal__prefetch_check(query, error);
+	return r == 0 ? peal__connection_get(query->alias, ret_connection, error) : r;
 }
 
 bool peal__query_is_sliced(const struct peal_query *query)
@@ -356,6 +359,7 @@ static void copy_plain(struct peal_query *copy, const struct peal_query *query)
 {
 	copy->call = query->call;
 	copy->column = query->column;
+	copy->owner = query->owner;
 	copy->offset = query->offset;
 	copy->limit = query->limit;
 	copy->distinct = query->distinct;
@@ -375,7 +379,7 @@ struct peal_query *peal_query_copy(const struct peal_query *query)
 	copy_plain(copy, query);
 	peal_query_using(copy, query->alias);
 	if (copy->error.code || copy_joins(copy, query) < 0 || copy_aggregates(copy, query) < 0 ||
-	    copy_order(copy, query) < 0)
+	    copy_order(copy, query) < 0 || peal__prefetch_copy(copy, query) < 0)
 		return copy;
 	if (peal__node_list_copy(copy, &copy->where, query->where.first) == 0)
 		peal__node_list_copy(copy, &copy->having, query->having.first);

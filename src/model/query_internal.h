@@ -8,6 +8,8 @@
 #ifndef PEAL_QUERY_INTERNAL_H
 #define PEAL_QUERY_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <peal/query.h>
 
 #include "state.h"
@@ -92,6 +94,40 @@ struct peal__order {
 	bool descending;
 };
 
+/*
+ * A relation as the model on one of its sides sees it. The columns that refer are its identity: its own one (forward),
+ * the other model's, or both of a table between them.
+ */
+struct peal__relation {
+	const struct peal__model_state *other; /* the model on the other side */
+	const struct peal__column *forward;    /* the own column that refers to it; or NULL */
+	const struct peal__column *backward; /* the other column that refers to this one; or NULL */
+	struct peal__many many;              /* field NULL: none */
+};
+
+/* What is loaded as well; a tree, as its names are paths. */
+struct peal__prefetch {
+	struct peal__prefetch *next, *children;
+	struct peal__relation relation;
+	struct peal_query *query; /* whose rows; NULL: all */
+};
+
+/*
+ * Instances that were loaded together. Those of a prefetch are shared by the instances that they were loaded for, each
+ * of which has a part of them.
+ */
+struct peal_rows {
+	struct peal__arena arena;
+	struct peal_instance **items;
+	size_t count, capacity;
+	struct peal_instance **related; /* of select_related */
+	size_t related_count, related_capacity;
+	struct peal_value *owners; /* of a query with an owner: whom each item belongs to */
+	size_t owner_capacity;
+	atomic_uint references; /* of a prefetch */
+	bool by_key;            /* sorted */
+};
+
 struct peal_query {
 	const struct peal_model *model;
 	const struct peal__model_state *state;
@@ -106,7 +142,10 @@ struct peal_query {
 	struct peal__order *order;
 	size_t order_count;
 	struct peal__place column; /* what it gives inside of another query */
-	struct peal_query *inner;  /* queries that conditions refer to, by next */
+	struct peal__place
+		owner; /* loaded too: for which row it is prefetched; column NULL: none */
+	struct peal__prefetch *prefetches;
+	struct peal_query *inner; /* queries that conditions refer to, by next */
 	struct peal_query *next;
 	int64_t offset;
 	int64_t limit; /* INT64_MAX: all */
@@ -131,6 +170,14 @@ int peal__place_find_all(struct peal_query *query, const char *name, const char 
 			 struct peal__place *ret);
 /* Join forward relations, whose rows are loaded too. */
 int peal__select_related(struct peal_query *query, const char *name);
+/* The relation of that name, of the model; PEAL_EINVAL says which there are. */
+int peal__relation_find(const struct peal__model_state *state, const char *name, size_t size,
+			struct peal__relation *ret, struct peal_error *error);
+/* The first name of a path, and what follows it. */
+size_t peal__path_step(const char *path, const char **ret_rest);
+/* Join the table of a many-to-many relation anew, for the keys of its other side. */
+int peal__join_many(struct peal_query *query, const struct peal__many *many,
+		    struct peal__place *ret);
 /* Rows without these joins do not count. */
 void peal__place_require(struct peal_query *query, const struct peal__place *place);
 bool peal__place_is_many(const struct peal_query *query, const struct peal__place *place);
@@ -154,13 +201,35 @@ int peal__aggregate_init(struct peal_query *query, struct peal__aggregate *aggre
 int peal__query_no_memory(struct peal_query *query);
 bool peal__query_is_sliced(const struct peal_query *query);
 
+/* A copy that belongs to the query; NULL, and its error is set, when it cannot be. */
+struct peal_query *peal__query_adopt(struct peal_query *query, const struct peal_query *other);
+
 /* filter(column IN keys), for relations. */
+void peal__query_filter_place_in(struct peal_query *query, const struct peal__place *place,
+				 const struct peal_value *keys, size_t count);
 void peal__query_filter_in(struct peal_query *query, const struct peal__column *column,
 			   const struct peal_value *keys, size_t count);
 
 /* The rows that a many-to-many relation has for the key of its other side. */
 void peal__query_filter_related(struct peal_query *query, const struct peal__many *many,
 				struct peal_value key);
+
+/* ---- fetch.c ------------------------------------------------------------------------------------------------------- */
+
+struct peal_rows *peal__rows_new(struct peal_error *error);
+/* Add the rows of a query, without what it prefetches. */
+int peal__rows_read(struct peal_query *query, struct peal_rows *rows,
+		    struct peal__connection *connection, struct peal_error *error);
+
+/* ---- prefetch.c ---------------------------------------------------------------------------------------------------- */
+
+/* Nothing stands against it: PEAL_EINVAL. */
+int peal__prefetch_check(const struct peal_query *query, struct peal_error *error);
+int peal__prefetch_copy(struct peal_query *copy, const struct peal_query *query);
+/* For instances of the query's model, in the database that they are from. */
+int peal__prefetch_run(const struct peal__prefetch *prefetch,
+		       struct peal_instance *const *instances, size_t count,
+		       struct peal_error *error);
 
 /* ---- compile.c ----------------------------------------------------------------------------------------------------- */
 
@@ -188,6 +257,7 @@ void peal__compile_from(struct peal__compiled *compiled, const struct peal_query
 /* GROUP BY ... HAVING, of the places; ORDER BY and the slice */
 void peal__compile_group(struct peal__compiled *compiled, const struct peal_query *query,
 			 const struct peal__place *places, size_t count);
+void peal__compile_order(struct peal__compiled *compiled, const struct peal_query *query);
 void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query *query);
 /* FOR UPDATE, where rows are locked one by one */
 void peal__compile_lock(struct peal__compiled *compiled, const struct peal_query *query);

@@ -168,6 +168,8 @@ void peal__object_set(const struct peal__column *column, char *row, struct peal_
 #define PEAL__OWNED_BY_ROW UINT32_MAX
 #define PEAL__OWNED_INSTANCE (UINT32_MAX - 1) /* a struct peal__owned_row */
 
+#define PEAL__OWNED_PREFETCHED (UINT32_MAX - 2) /* what prefetch.c keeps there */
+
 /* A related row that ends with the instance it is attached to. */
 struct peal__owned_row {
 	struct peal_instance *instance;
@@ -175,6 +177,9 @@ struct peal__owned_row {
 };
 void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size);
 void peal__owned_free(struct peal_instance *instance);
+/* The next after item (NULL: the first) that was made with this offset; NULL: no more. */
+void *peal__owned_next(const struct peal_instance *instance, uint32_t offset, const void *item);
+void peal__prefetched_fini(void *prefetched);
 
 /* ---- Instances: instance.c ----------------------------------------------------------------------------------- */
 
