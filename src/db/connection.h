@@ -37,6 +37,8 @@ struct peal__statement {
 	bool busy;
 	bool cached;
 	bool stream; /* see driver.h; until it is put back */
+	bool writes; /* set by a driver that has to know */
+	void *room;  /* of the driver */
 	uint32_t hash;
 	size_t size;
 	struct peal__statement *bucket_next;

@@ -8,6 +8,7 @@
  */
 #include "sqlite.h"
 
+#include "heap.h"
 #include "timestamp.h"
 
 #include <errno.h>
@@ -65,20 +66,14 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 	}
 	s->handle = handle;
 	s->width = (size_t)sqlite3_column_count(handle);
+	s->writes = !sqlite3_stmt_readonly(handle);
 	return 0;
 }
 
 static void finalize(struct peal__statement *s)
 {
 	sqlite3_finalize(s->handle);
-}
-
-static int bind_time(sqlite3_stmt *handle, int at, int64_t microseconds)
-{
-	char text[PEAL__TIMESTAMP_MAX];
-	size_t size = peal__timestamp_write(microseconds, text);
-
-	return sqlite3_bind_text(handle, at, text, (int)size, SQLITE_TRANSIENT);
+	peal__db_free(s->room);
 }
 
 /* Whether SQLite gives back what it is given: whole numbers, and others of 15 digits. */
@@ -92,17 +87,35 @@ static bool is_exact(struct peal_decimal decimal)
 				      decimal.coefficient > INT64_C(-1000000000000000));
 }
 
-/* Kinds that are kept as text, or as the number that it is. */
-static int bind_form(sqlite3_stmt *handle, int at, const struct peal_value *value)
+/* Where the texts of parameters stay until they are bound again; NULL: no memory. */
+static char *room_for(struct peal__statement *s, size_t index)
 {
-	char text[PEAL_VALUE_TEXT_MAX];
-	size_t size = 0;
+	if (!s->room)
+		s->room = peal__db_alloc((size_t)sqlite3_bind_parameter_count(s->handle) *
+					 PEAL_VALUE_TEXT_MAX);
+	return s->room ? (char *)s->room + index * PEAL_VALUE_TEXT_MAX : NULL;
+}
 
-	peal_value_format(*value, text, sizeof(text));
-	for (const char *from = text; *from; from++)
-		if (value->kind != PEAL_VALUE_UUID || *from != '-')
-			text[size++] = *from;
-	return sqlite3_bind_text(handle, at, text, (int)size, SQLITE_TRANSIENT);
+/* Kinds that are kept as text, or as the number that it is; SQLite's code, SQLITE_NOMEM being ours. */
+static int bind_form(struct peal__statement *s, size_t index, const struct peal_value *value)
+{
+	size_t size = 0;
+	char *text;
+
+	if (index >= (size_t)sqlite3_bind_parameter_count(s->handle))
+		return SQLITE_RANGE;
+	text = room_for(s, index);
+	if (!text)
+		return SQLITE_NOMEM;
+	if (value->kind == PEAL_VALUE_TIME) {
+		size = peal__timestamp_write(value->as.integer, text);
+	} else {
+		peal_value_format(*value, text, PEAL_VALUE_TEXT_MAX);
+		for (const char *from = text; *from; from++)
+			if (value->kind != PEAL_VALUE_UUID || *from != '-')
+				text[size++] = *from;
+	}
+	return sqlite3_bind_text(s->handle, (int)index + 1, text, (int)size, SQLITE_STATIC);
 }
 
 static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
@@ -136,52 +149,56 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 					   value->as.text.data ? value->as.text.data : "",
 					   value->as.text.size, SQLITE_STATIC);
 		break;
-	case PEAL_VALUE_TIME:
-		code = bind_time(handle, at, value->as.integer);
-		break;
 	case PEAL_VALUE_DECIMAL:
 		if (!is_exact(value->as.decimal))
 			return peal_error_set(error, PEAL_ETYPE,
 					      "parameter $%d: SQLite keeps 15 digits of a decimal "
 					      "number, and would round this one",
 					      at);
-		code = bind_form(handle, at, value);
+		code = bind_form(s, index, value);
 		break;
+	case PEAL_VALUE_TIME:
 	case PEAL_VALUE_UUID:
 	case PEAL_VALUE_DATE:
 	case PEAL_VALUE_TIME_OF_DAY:
-		code = bind_form(handle, at, value);
+		code = bind_form(s, index, value);
 		break;
 	default:
 		return peal_error_set(error, PEAL_ETYPE,
 				      "parameter $%d is not a value that a database knows", at);
 	}
+	if (code == SQLITE_NOMEM)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	return code == SQLITE_OK ? 0 : peal__sqlite_failed(s->connection, code, s->sql, error);
 }
 
-/* One column as SQLite keeps it. */
+/*
+ * One column as SQLite keeps it. The value is asked, not the statement, which would take a mutex and look for failed
+ * allocations at each question: a connection without mutex makes no difference between protected values and others.
+ */
 static struct peal_value column(sqlite3_stmt *handle, int i)
 {
+	sqlite3_value *from = sqlite3_column_value(handle, i);
 	struct peal_value value = { .kind = PEAL_VALUE_NULL };
 
-	switch (sqlite3_column_type(handle, i)) {
+	switch (sqlite3_value_type(from)) {
 	case SQLITE_INTEGER:
 		value.kind = PEAL_VALUE_INT;
-		value.as.integer = sqlite3_column_int64(handle, i);
+		value.as.integer = sqlite3_value_int64(from);
 		break;
 	case SQLITE_FLOAT:
 		value.kind = PEAL_VALUE_REAL;
-		value.as.real = sqlite3_column_double(handle, i);
+		value.as.real = sqlite3_value_double(from);
 		break;
 	case SQLITE_TEXT:
 		value.kind = PEAL_VALUE_TEXT;
-		value.as.text.data = (const char *)sqlite3_column_text(handle, i);
-		value.as.text.size = (size_t)sqlite3_column_bytes(handle, i);
+		value.as.text.data = (const char *)sqlite3_value_text(from);
+		value.as.text.size = (size_t)sqlite3_value_bytes(from);
 		break;
 	case SQLITE_BLOB:
 		value.kind = PEAL_VALUE_BYTES;
-		value.as.text.data = sqlite3_column_blob(handle, i);
-		value.as.text.size = (size_t)sqlite3_column_bytes(handle, i);
+		value.as.text.data = sqlite3_value_blob(from);
+		value.as.text.size = (size_t)sqlite3_value_bytes(from);
 		break;
 	default:
 		break;
@@ -269,12 +286,11 @@ static void end_writing(struct peal__sqlite *sqlite)
 static int run(struct peal__statement *s)
 {
 	struct peal__sqlite *sqlite = s->connection->handle;
-	bool writes = sqlite->ticket && !sqlite3_stmt_readonly(s->handle);
 	int code;
 
 	peal__sqlite_limit_time(s->connection);
 	code = sqlite3_step(s->handle);
-	if (writes && code != SQLITE_ROW)
+	if (s->writes && sqlite->ticket && code != SQLITE_ROW)
 		end_writing(sqlite);
 	return code;
 }
@@ -283,7 +299,7 @@ static bool begins_to_write(const struct peal__statement *s)
 {
 	const struct peal__sqlite *sqlite = s->connection->handle;
 
-	return sqlite->ticket && !sqlite3_stmt_readonly(s->handle) && !sqlite3_stmt_busy(s->handle);
+	return s->writes && sqlite->ticket && !sqlite3_stmt_busy(s->handle);
 }
 
 static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
@@ -321,8 +337,7 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 static void reset(struct peal__statement *s)
 {
 	struct peal__sqlite *sqlite = s->connection->handle;
-	bool writing =
-		sqlite->ticket && sqlite3_stmt_busy(s->handle) && !sqlite3_stmt_readonly(s->handle);
+	bool writing = s->writes && sqlite->ticket && sqlite3_stmt_busy(s->handle);
 
 	sqlite3_reset(s->handle);
 	if (writing)

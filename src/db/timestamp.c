@@ -9,18 +9,40 @@
 #define FIRST INT64_C(-62135596800000000) /* 0001-01-01 */
 #define LAST INT64_C(253402300799999999)  /* 9999-12-31 */
 #define DATE_SIZE 10
+#define SIZE 19           /* "2026-03-01 09:30:00" */
+#define SIZE_WITH_PART 26 /* "2026-03-01 09:30:00.000000" */
+
+static void digits_write(char *text, int64_t number, int count)
+{
+	while (count-- > 0) {
+		text[count] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
 
 size_t peal__timestamp_write(int64_t t, char *text)
 {
+	struct peal_date date;
+	uint32_t second, part;
 	int64_t days;
 
 	t = t < FIRST ? FIRST : t > LAST ? LAST : t;
 	days = t / DAY - (t % DAY < 0);
-	peal_value_format(peal_value_date(peal_date_from_days(days)), text, PEAL__TIMESTAMP_MAX);
-	text[DATE_SIZE] = ' ';
-	peal_value_format(peal_value_time_of_day(t - days * DAY), text + DATE_SIZE + 1,
-			  PEAL__TIMESTAMP_MAX - DATE_SIZE - 1);
-	return strlen(text);
+	date = peal_date_from_days(days);
+	second = (uint32_t)((t - days * DAY) / 1000000);
+	part = (uint32_t)((t - days * DAY) % 1000000);
+	memcpy(text, "0000-00-00 00:00:00.000000", SIZE_WITH_PART + 1);
+	digits_write(text, date.year, 4);
+	digits_write(text + 5, date.month, 2);
+	digits_write(text + 8, date.day, 2);
+	digits_write(text + 11, second / 3600, 2);
+	digits_write(text + 14, second / 60 % 60, 2);
+	digits_write(text + 17, second % 60, 2);
+	if (part)
+		digits_write(text + SIZE + 1, part, 6);
+	else
+		text[SIZE] = '\0';
+	return part ? SIZE_WITH_PART : SIZE;
 }
 
 static bool is_utc(const char *at, const char *end)
@@ -34,11 +56,52 @@ static bool is_utc(const char *at, const char *end)
 	return false;
 }
 
+/* Digits at these places and nothing else: false, and the numbers mean nothing, when it is another form. */
+static bool digits_read(const char *text, int count, int *ret)
+{
+	unsigned wrong = 0;
+
+	*ret = 0;
+	for (int i = 0; i < count; i++) {
+		unsigned digit = (unsigned)(text[i] - '0');
+
+		wrong |= digit > 9;
+		*ret = *ret * 10 + (int)digit;
+	}
+	return !wrong;
+}
+
+/* The form that peal__timestamp_write() gives, which nearly all are in. */
+static bool own_form_read(const char *text, size_t size, int64_t *ret_microseconds)
+{
+	int year, month, day, hour, minute, second, part = 0;
+	struct peal_date date;
+
+	if ((size != SIZE && size != SIZE_WITH_PART) || text[4] != '-' || text[7] != '-' ||
+	    text[DATE_SIZE] != ' ' || text[13] != ':' || text[16] != ':')
+		return false;
+	if (size == SIZE_WITH_PART &&
+	    (text[SIZE] != '.' || !digits_read(text + SIZE + 1, 6, &part)))
+		return false;
+	if (!digits_read(text, 4, &year) || !digits_read(text + 5, 2, &month) ||
+	    !digits_read(text + 8, 2, &day) || !digits_read(text + 11, 2, &hour) ||
+	    !digits_read(text + 14, 2, &minute) || !digits_read(text + 17, 2, &second))
+		return false;
+	date = (struct peal_date){ (int16_t)year, (uint8_t)month, (uint8_t)day };
+	if (!peal_date_is_valid(date) || hour > 23 || minute > 59 || second > 59)
+		return false;
+	*ret_microseconds = peal_date_to_days(date) * DAY +
+			    ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) + part;
+	return true;
+}
+
 bool peal__timestamp_read(const char *text, size_t size, int64_t *ret_microseconds)
 {
 	struct peal_value date, time;
 	size_t zone = DATE_SIZE + 1;
 
+	if (own_form_read(text, size, ret_microseconds))
+		return true;
 	if (size < DATE_SIZE + 9 || (text[DATE_SIZE] != ' ' && text[DATE_SIZE] != 'T'))
 		return false;
 	while (zone < size && text[zone] && strchr("0123456789:.", text[zone]))
