@@ -75,7 +75,7 @@ struct peal_instance {
 	uint32_t flags;
 	uint32_t reserved;
 	void *owned;          /* copies made by peal_set_text() and its like */
-	void *internal;       /* what it was when loaded, if the model keeps that */
+	void *internal;       /* what it was when loaded or last saved, if the model keeps that */
 	uint64_t deferred[2]; /* fields that were not loaded, one bit each */
 };
 
@@ -397,6 +397,7 @@ struct PEAL_NAMED_ONLY peal_model {
 	/* A part of peal_full_clean(): adds what is wrong with the row. Returns 0, PEAL_INVALID or a failure. */
 	int (*clean)(struct peal_instance *instance, struct peal_problems *problems,
 		     struct peal_error *error);
+	bool track_changes; /* instances know what has changed since they were loaded: peal/changes.h */
 };
 
 /*
@@ -654,6 +655,12 @@ struct PEAL_NAMED_ONLY peal_save_options {
 	bool force_insert;
 	bool force_update;
 	bool raw; /* as loaded from a fixture: signals say so, no automatic date-times */
+	/*
+	 * Of a model with .track_changes: write only what has changed when the save begins, and the .auto_now fields, as
+	 * if these were its update_fields. Nothing has: nothing is done, and nothing sent. A row that is new, that got
+	 * another key or goes to another database is written whole.
+	 */
+	bool changed_only;
 };
 
 /*

@@ -15,6 +15,7 @@
 #ifndef PEAL_MODEL_SIGNALS_H
 #define PEAL_MODEL_SIGNALS_H
 
+#include <peal/changes.h>
 #include <peal/dispatch.h>
 #include <peal/model.h>
 
@@ -50,6 +51,11 @@ struct PEAL_NAMED_ONLY peal_post_save_args {
 	bool raw;
 	const char *database;
 	const struct peal_names *update_fields;
+	/*
+	 * What this save has changed, with the values before and as written, good until the signal was sent: see
+	 * peal/changes.h. Created: every field. NULL: the model has no .track_changes.
+	 */
+	const struct peal_changes *changes;
 };
 
 /* Whose deletion it is: the instance or the query that was told to delete; the other one is NULL. */

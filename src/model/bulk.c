@@ -214,6 +214,8 @@ static int insert_all(struct bulk *bulk)
 		r = insert_some(bulk, bulk->with_key, bulk->count, false);
 	if (r == 0 && returns_keys(bulk, false))
 		r = write_keys(bulk);
+	if (r == 0)
+		r = peal__snapshot_all(bulk->rows, bulk->count, NULL, bulk->error);
 	for (size_t i = 0; i < bulk->count && r == 0; i++) {
 		bulk->rows[i]->db = bulk->connection->db;
 		bulk->rows[i]->flags |= PEAL__SAVED;
@@ -403,21 +405,38 @@ static int compare_places(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* In the order of the keys, so that two calls cannot lock each other out. */
+/* Those to be written, in the order of their keys, so that two calls cannot lock each other out. Returns how many. */
+static size_t sort_places(struct place *places, struct peal_instance *const *instances,
+			  size_t count, struct peal_instance **rows)
+{
+	size_t row_count = 0;
+
+	for (size_t i = 0; i < count; i++)
+		places[i] = (struct place){ instances[i], i };
+	qsort(places, count, sizeof(*places), compare_places);
+	for (size_t i = 0; i < count; i++)
+		if (!i || !peal_value_equal(peal_key(places[i].instance),
+					    peal_key(places[i - 1].instance)))
+			rows[row_count++] = places[i].instance;
+	return row_count;
+}
+
 static int update_all(struct bulk_update *update, struct peal_instance *const *instances,
 		      size_t count)
 {
 	struct place *places = peal__db_alloc(count * sizeof(*places));
-	int r = places ? 0 : no_memory(update->error);
+	struct peal_instance **rows = peal__db_alloc(count * sizeof(struct peal_instance *));
+	bool written[PEAL_FIELDS_MAX] = { false };
+	int r = places && rows ? 0 : no_memory(update->error);
+	size_t row_count = r == 0 ? sort_places(places, instances, count, rows) : 0;
 
-	for (size_t i = 0; i < count && r == 0; i++)
-		places[i] = (struct place){ instances[i], i };
+	for (size_t i = 0; i < row_count && r == 0; i++)
+		r = update_one(update, rows[i]);
+	for (size_t i = 0; i < update->column_count; i++)
+		written[update->columns[i]] = true;
 	if (r == 0)
-		qsort(places, count, sizeof(*places), compare_places);
-	for (size_t i = 0; i < count && r == 0; i++)
-		if (!i || !peal_value_equal(peal_key(places[i].instance),
-					    peal_key(places[i - 1].instance)))
-			r = update_one(update, places[i].instance);
+		r = peal__snapshot_all(rows, row_count, written, update->error);
+	peal__db_free(rows);
 	peal__db_free(places);
 	return r;
 }

@@ -481,10 +481,10 @@ void peal_rows_free(struct peal_rows *rows)
 	if (!rows)
 		return;
 	for (size_t i = 0; i < rows->count; i++)
-		if (rows->items[i]->owned)
+		if (rows->items[i]->owned || rows->items[i]->internal)
 			peal_fini(rows->items[i]);
 	for (size_t i = 0; i < rows->related_count; i++)
-		if (rows->related[i]->owned)
+		if (rows->related[i]->owned || rows->related[i]->internal)
 			peal_fini(rows->related[i]);
 	peal__db_free(rows->related);
 	peal__db_free(rows->owners);
@@ -851,7 +851,8 @@ static int take_over(struct peal_instance *instance, struct peal_instance *fresh
 	}
 	peal__owned_free(instance);
 	instance->owned = fresh->owned;
-	fresh->owned = NULL;
+	instance->internal = fresh->internal;
+	fresh->owned = fresh->internal = NULL;
 	instance->db = fresh->db;
 	instance->flags |= PEAL__SAVED;
 	memset(instance->deferred, 0, sizeof(instance->deferred));

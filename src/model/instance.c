@@ -62,11 +62,6 @@ static int attach(struct peal_instance *instance, const struct peal__column *col
 	return r;
 }
 
-static bool is_deferred(const struct peal_instance *instance, size_t i)
-{
-	return (instance->deferred[i / 64] >> (i % 64)) & 1;
-}
-
 int peal_field_set(struct peal_instance *instance, const char *name, struct peal_value value,
 		   struct peal_error *error)
 {
@@ -105,7 +100,7 @@ int peal_field_get(const struct peal_instance *instance, const char *name,
 
 	if (i == PEAL__NO_FIELD)
 		return no_field(state, name, error);
-	if (is_deferred(instance, i))
+	if (peal__is_deferred(instance, i))
 		return PEAL_NOT_FOUND;
 	if (by_relation)
 		*ret_value = peal__value_instance(
@@ -355,6 +350,8 @@ int peal__instance_load(const struct peal_model *model, struct peal_instance *in
 			r = peal__member_write(instance, &state->columns[i], &value, PEAL__BORROW,
 					       error);
 	}
+	if (r == 0)
+		r = peal__snapshot_load(instance, error);
 	if (r == 0)
 		r = send_post_init(instance, error);
 	if (r != 0)

@@ -322,8 +322,7 @@ void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t 
 	return owned->data;
 }
 
-/* Free what the member had before: everything but keep. */
-static void owned_forget(struct peal_instance *instance, uint32_t offset, const void *keep)
+void peal__owned_forget(struct peal_instance *instance, uint32_t offset, const void *keep)
 {
 	struct owned *first = instance->owned;
 	struct owned **at = &first;
@@ -370,6 +369,8 @@ void peal__owned_free(struct peal_instance *instance)
 		owned = next;
 	}
 	instance->owned = NULL;
+	peal__snapshot_put(instance->internal);
+	instance->internal = NULL;
 }
 
 /* The old copy goes after the new one is made: the new text may be a part of it. */
@@ -385,7 +386,7 @@ static int data_copy(struct peal_instance *instance, const struct peal__column *
 		if (size)
 			memcpy(copy, *data, size);
 	}
-	owned_forget(instance, column->offset, copy);
+	peal__owned_forget(instance, column->offset, copy);
 	*data = copy;
 	return 0;
 }

@@ -17,6 +17,7 @@ struct save {
 	struct peal_value new_key;              /* from INSERT ... RETURNING */
 	const struct peal_names *update_fields; /* NULL: all */
 	bool written[PEAL_FIELDS_MAX];          /* the columns of update_fields */
+	struct peal__track track;               /* of a model with .track_changes */
 };
 
 /* ---- Before pre_save ----------------------------------------------------------------------------------------------- */
@@ -68,16 +69,12 @@ static int names_check(struct save *save)
 	return 0;
 }
 
-static bool is_deferred(const struct peal_instance *instance, size_t i)
-{
-	return instance->deferred[i / 64] >> (i % 64) & 1;
-}
-
 /* Writing a field that was not loaded would write nothing over what the row has. */
 static bool writes_deferred(const struct save *save)
 {
 	for (size_t i = 0; i < save->state->count; i++)
-		if (is_deferred(save->instance, i) && (!save->update_fields || save->written[i]))
+		if (peal__is_deferred(save->instance, i) &&
+		    (!save->update_fields || save->written[i]))
 			return true;
 	return false;
 }
@@ -94,10 +91,49 @@ static void imply_fields(struct save *save, struct peal_names *names, const char
 		return;
 	names->items = items;
 	for (size_t i = 0; i < save->state->count; i++)
-		if (i != save->state->key && !is_deferred(instance, i))
+		if (i != save->state->key && !peal__is_deferred(instance, i))
 			items[names->count++] = save->state->columns[i].name;
 	if (names->count)
 		save->update_fields = names;
+}
+
+static bool is_named(const struct peal_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Of a row that is known to be there, what has changed. */
+static int imply_changed(struct save *save, struct peal_names *names, const char **items)
+{
+	const struct peal_save_options *options = save->options;
+	const struct peal_instance *instance = save->instance;
+
+	if (!save->state->model->track_changes)
+		return peal_error_set(save->error, PEAL_EINVAL,
+				      "%s: changed_only needs .track_changes of the model",
+				      save->state->label);
+	if (options->force_insert || save->update_fields)
+		return peal_error_set(
+			save->error, PEAL_EINVAL,
+			"%s: changed_only cannot go with force_insert or update_fields",
+			save->state->label);
+	if (peal_is_new(instance) || !peal__is_same_row(instance) ||
+	    (options->database && peal_db_get(options->database) != instance->db))
+		return 0;
+	names->items = items;
+	names->count = peal__changed_names(instance, items);
+	save->update_fields = names;
+	for (size_t i = 0; i < save->state->count && names->count && !options->raw; i++) {
+		const struct peal__column *column = &save->state->columns[i];
+
+		if (column->field->auto_now && !peal__is_deferred(instance, i) &&
+		    !is_named(names, column->name))
+			items[names->count++] = column->name;
+	}
+	return 0;
 }
 
 static int options_check(struct save *save)
@@ -299,12 +335,20 @@ static bool only_inserts(const struct save *save)
 	       !save->options->raw && !save->options->force_update;
 }
 
+/* The columns that are written; NULL: all. */
+static const bool *written(const struct save *save)
+{
+	return save->update_fields ? save->written : NULL;
+}
+
 static int write_row(struct save *save, bool *ret_created)
 {
 	bool has_key, must_update = save->options->force_update || save->update_fields;
 	int64_t changes = 0;
 	int r = key_default(save, &has_key);
 
+	if (r == 0 && save->state->model->track_changes)
+		r = peal__track_begin(&save->track, save->instance, written(save), save->error);
 	if (r != 0)
 		return r;
 	if (!has_key && must_update)
@@ -341,7 +385,8 @@ static int send_post_save(struct save *save, bool created)
 	return PEAL_SEND_ERROR(peal_post_save, save->state->model, save->error,
 			       .instance = save->instance, .created = created,
 			       .raw = save->options->raw, .database = save->connection->db->alias,
-			       .update_fields = save->update_fields);
+			       .update_fields = save->update_fields,
+			       .changes = save->track.changes);
 }
 
 static int save_checked(struct save *save)
@@ -358,6 +403,8 @@ static int save_checked(struct save *save)
 	}
 	save->instance->db = save->connection->db;
 	save->instance->flags |= PEAL__SAVED;
+	if (save->track.after)
+		peal__track_written(&save->track, save->instance, written(save), created);
 	return send_post_save(save, created);
 }
 
@@ -383,12 +430,18 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 		if (r < 0)
 			return r;
 	}
+	r = save.options->changed_only ? imply_changed(&save, &implied, names) : 0;
+	if (r < 0)
+		return r;
 	imply_fields(&save, &implied, names);
 	r = options_check(&save);
 	if (r < 0 || (save.update_fields && !save.update_fields->count))
 		return r;
 	r = peal__instance_connection(instance, save.options->database, &save.connection, error);
-	return r == 0 ? save_checked(&save) : r;
+	if (r == 0)
+		r = save_checked(&save);
+	peal__track_end(&save.track);
+	return r;
 }
 
 /* ---- For bulk.c ----------------------------------------------------------------------------------------------------- */

@@ -84,6 +84,12 @@ static inline struct peal_instance *peal__instance_in(const struct peal_model *m
 	return (struct peal_instance *)(void *)((char *)row + model->offset);
 }
 
+/* Whether a column was not loaded. */
+static inline bool peal__is_deferred(const struct peal_instance *instance, size_t column)
+{
+	return instance->deferred[column / 64] >> (column % 64) & 1;
+}
+
 /* "the model school.Student is not registered" unless it is. */
 int peal__model_check(const struct peal_model *model, struct peal_error *error);
 
@@ -167,6 +173,7 @@ void peal__object_set(const struct peal__column *column, char *row, struct peal_
 /* Memory that belongs to the instance; the offset of a member frees what was there for it before. */
 #define PEAL__OWNED_BY_ROW UINT32_MAX
 #define PEAL__OWNED_INSTANCE (UINT32_MAX - 1) /* a struct peal__owned_row */
+#define PEAL__OWNED_CHANGES (UINT32_MAX - 3)  /* what peal_changes_get() has given */
 
 #define PEAL__OWNED_PREFETCHED (UINT32_MAX - 2) /* what prefetch.c keeps there */
 
@@ -176,6 +183,9 @@ struct peal__owned_row {
 	_Alignas(max_align_t) char row[];
 };
 void *peal__owned_alloc(struct peal_instance *instance, uint32_t offset, size_t size);
+/* Free what there is for this offset: everything but keep. */
+void peal__owned_forget(struct peal_instance *instance, uint32_t offset, const void *keep);
+/* Everything, the snapshot included. */
 void peal__owned_free(struct peal_instance *instance);
 /* The next after item (NULL: the first) that was made with this offset; NULL: no more. */
 void *peal__owned_next(const struct peal_instance *instance, uint32_t offset, const void *item);
@@ -198,6 +208,42 @@ void peal__texts_copy(struct peal_value *values, size_t count, char *room);
 /* The connection for an operation on an instance: the named one, its own, or the default one. */
 int peal__instance_connection(const struct peal_instance *instance, const char *database,
 			      struct peal__connection **ret_connection, struct peal_error *error);
+
+/* ---- Changed fields: changes.c, of models with .track_changes ------------------------------------------------------ */
+
+struct peal__snapshot;
+
+/* Remember what was loaded; nothing for other models. */
+int peal__snapshot_load(struct peal_instance *instance, struct peal_error *error);
+
+/*
+ * Room for what the row will have when these columns (NULL: all) are written, made before; and, when they are, its
+ * filling: it is the instance's then, and replaces the one before.
+ */
+int peal__snapshot_new(const struct peal_instance *instance, const bool *written,
+		       struct peal__snapshot **ret_snapshot, struct peal_error *error);
+void peal__snapshot_take(struct peal_instance *instance, struct peal__snapshot *snapshot,
+			 const bool *written);
+void peal__snapshot_put(struct peal__snapshot *snapshot); /* NULL does nothing */
+
+/* All of these instances of one model have been written; after an error none has changed. */
+int peal__snapshot_all(struct peal_instance *const *instances, size_t count, const bool *written,
+		       struct peal_error *error);
+
+/* A save: begin before the row is written, written after, end when post_save was sent or the save has failed. */
+struct peal__track {
+	struct peal__snapshot *before, *after;
+	struct peal_changes *changes;
+};
+int peal__track_begin(struct peal__track *track, const struct peal_instance *instance,
+		      const bool *written, struct peal_error *error);
+void peal__track_written(struct peal__track *track, struct peal_instance *instance,
+			 const bool *written, bool created);
+void peal__track_end(struct peal__track *track);
+
+/* The columns but the key that have changed, into room for all; whether it still has the key that it was loaded with. */
+size_t peal__changed_names(const struct peal_instance *instance, const char **names);
+bool peal__is_same_row(const struct peal_instance *instance);
 
 /* ---- Saving: save.c; for many rows at once ---------------------------------------------------------------------- */
 
