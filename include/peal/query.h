@@ -270,8 +270,10 @@ PEAL_API PEAL_MUST_CHECK int peal_rows_prefetch(struct peal_rows *rows,
 		      &(const struct peal_names)PEAL_NAMES(__VA_ARGS__), (error_))
 
 /*
- * Rows one by one, in constant memory: next returns 0 and lends an instance until the next call, or PEAL_DONE. The
- * statement is being read until the stream is freed, so a receiver of init signals must not end the transaction.
+ * Rows one by one, in constant memory (Django: iterator): next returns 0 and lends an instance until the next call, or
+ * PEAL_DONE. Other statements may run meanwhile, and other streams. A stream that was begun in a block belongs to it:
+ * when that block has ended (or was rolled back to a savepoint from before the stream), next returns PEAL_ETRANSACTION
+ * on PostgreSQL. One that was begun outside of any block goes on through all that begin and end meanwhile.
  *
  *	r = peal_query_stream(query, &stream, &error);
  *	while (r == 0 && (r = peal_stream_next(stream, &instance, &error)) == 0)

@@ -166,7 +166,8 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 void peal__statement_put(struct peal__statement *s)
 {
 	s->connection->db->driver->reset(s);
-	s->busy = s->stream = false;
+	s->busy = s->cut_off = false;
+	s->reading = PEAL__READ_ALL;
 	if (!s->cached)
 		statement_free(s);
 }
@@ -177,14 +178,67 @@ int peal__statement_bind(struct peal__statement *s, size_t index, const struct p
 	return s->connection->db->driver->bind(s, index, value, error);
 }
 
+static int say_cut_off(const struct peal__statement *s, struct peal_error *error)
+{
+	peal_error_set(error, PEAL_ETRANSACTION,
+		       "%s: the block in which these rows were being read has ended; read them "
+		       "inside of it, or outside of any block",
+		       s->sql);
+	if (error)
+		memcpy(error->sqlstate, "24000", sizeof(error->sqlstate));
+	return PEAL_ETRANSACTION;
+}
+
 int peal__statement_step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
 			 struct peal_error *error)
 {
-	int r = s->connection->db->driver->step(s, kinds, values, error);
+	int r;
 
+	if (PEAL_UNLIKELY(s->cut_off))
+		return say_cut_off(s, error);
+	r = s->connection->db->driver->step(s, kinds, values, error);
 	if (PEAL_UNLIKELY(r < 0))
 		peal__transaction_check(s->connection);
 	return r;
+}
+
+/* ---- Cursors that end with a block ----------------------------------------------------------------------------- */
+
+void peal__cursor_opened(struct peal__statement *s)
+{
+	struct peal__connection *c = s->connection;
+
+	s->open_level = c->block_count;
+	s->open_next = c->open_cursors;
+	c->open_cursors = s;
+}
+
+void peal__cursor_closed(struct peal__statement *s)
+{
+	struct peal__statement **at = &s->connection->open_cursors;
+
+	while (*at && *at != s)
+		at = &(*at)->open_next;
+	if (*at)
+		*at = s->open_next;
+}
+
+void peal__cursors_leave(struct peal__connection *c, size_t blocks, bool cut_off)
+{
+	struct peal__statement **at = &c->open_cursors, *s;
+
+	while ((s = *at) != NULL) {
+		bool inside = s->open_level > blocks;
+
+		if (inside && cut_off) {
+			s->cut_off = true;
+			*at = s->open_next;
+			continue;
+		}
+		if (inside)
+			s->open_level = blocks;
+		at = &s->open_next;
+	}
 }
 
 int peal__connection_run(struct peal__connection *c, const char *sql,

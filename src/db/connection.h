@@ -36,9 +36,12 @@ struct peal__statement {
 	size_t width;
 	bool busy;
 	bool cached;
-	bool stream; /* see driver.h; until it is put back */
-	bool writes; /* set by a driver that has to know */
-	void *room;  /* of the driver */
+	bool writes;       /* set by a driver that has to know */
+	void *room;        /* of the driver */
+	uint8_t reading;   /* enum peal__reading; until it is put back */
+	bool cut_off;      /* the transaction has ended in which it was reading by a cursor */
+	size_t open_level; /* how many blocks surrounded it then */
+	struct peal__statement *open_next; /* of connection->open_cursors */
 	uint32_t hash;
 	size_t size;
 	struct peal__statement *bucket_next;
@@ -59,6 +62,7 @@ struct peal__connection {
 	struct peal__statement *buckets[PEAL__STATEMENT_BUCKETS];
 	struct peal__statement *oldest, *newest;
 	size_t statement_count;
+	struct peal__statement *open_cursors; /* those that end with a block */
 
 	/* transaction.c */
 	struct peal__block *blocks;
@@ -87,6 +91,15 @@ int peal__statement_bind(struct peal__statement *statement, size_t index,
 /* As the driver's step; sees whether an error has ended the transaction. */
 int peal__statement_step(struct peal__statement *statement, const uint8_t *kinds,
 			 struct peal_value *values, struct peal_error *error);
+
+/*
+ * A driver's cursors that live no longer than the block in which they were opened: after that the statement only fails,
+ * and the driver must not touch the cursor any more.
+ */
+void peal__cursor_opened(struct peal__statement *statement);
+void peal__cursor_closed(struct peal__statement *statement);
+/* Blocks have ended, but for these; what was opened in them is cut off, or belongs to the block around them. */
+void peal__cursors_leave(struct peal__connection *connection, size_t blocks, bool cut_off);
 
 /* Get, bind, run to the end, put. ret_changes may be NULL. */
 int peal__connection_run(struct peal__connection *connection, const char *sql,

@@ -52,6 +52,12 @@ struct peal__dialect {
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 
+enum peal__reading {
+	PEAL__READ_ALL = 0,
+	PEAL__READ_AS_THEY_COME, /* rows are given before all have come */
+	PEAL__READ_BY_CURSOR, /* in constant memory, whatever else the connection does meanwhile */
+};
+
 /* What the database itself thinks of the connection's transaction. */
 enum peal__transaction_state {
 	PEAL__TRANSACTION_NONE,
@@ -85,9 +91,8 @@ struct peal__driver {
 	enum peal__transaction_state (*transaction_state)(struct peal__connection *connection);
 
 	/*
-	 * Sets statement->handle and statement->width (columns of its rows; 0: it has none). statement->stream, set
-	 * between prepare and the first step, asks for rows as they come instead of all at once, where there is a
-	 * difference.
+	 * Sets statement->handle and statement->width (columns of its rows; 0: it has none). statement->reading, set
+	 * between prepare and the first step, says how a SELECT is read, where there is a difference.
 	 */
 	int (*prepare)(struct peal__statement *statement, const char *sql, size_t size,
 		       struct peal_error *error);

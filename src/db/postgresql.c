@@ -2,9 +2,10 @@
 /*
  * The PostgreSQL driver: statements and transactions.
  *
- * A connection does one thing at a time. A statement's rows are all in memory before the first is given, unless it is
- * to be streamed: then they are read one by one, and when something else needs the connection meanwhile, the rest is
- * put aside into memory first. So statements may be read inside each other.
+ * A connection does one thing at a time. A statement's rows are all in memory before the first is given, unless they
+ * are to be read as they come: then, when something else needs the connection meanwhile, the rest is put aside into
+ * memory first. So statements may be read inside each other. Or they are read by a cursor of the server, some at a time:
+ * in a block it ends with the block, outside of one it is WITH HOLD, which keeps the rows on the server.
  *
  * A BEGIN waits for the first command of its transaction and travels with it; where none comes, nothing is sent at all.
  *
@@ -21,6 +22,7 @@
 #define DROP_AT 16           /* statements that are forgotten together */
 #define DROP_IN_BLOCK_AT 256 /* the same inside a transaction, which an error would end */
 #define XID_QUERY "peal_xid"
+#define FETCH_ROWS 1000 /* of a cursor at once */
 
 struct statement {
 	struct peal__pg_shape *shape;
@@ -37,6 +39,7 @@ struct statement {
 	PGresult **aside; /* what was to come when another statement needed the connection */
 	size_t aside_at, aside_count, aside_capacity;
 	bool aside_failed;
+	unsigned cursor;          /* the number of its cursor; 0: none is open */
 	struct peal__arena arena; /* of the present row */
 };
 
@@ -138,7 +141,7 @@ static int pipeline_begin(struct peal__pg *pg)
 
 /*
  * Ends a pipeline that was entered and filled with count commands, and gives the result of each. A result is NULL when
- * the connection broke before it.
+ * the connection broke before it. The last one is an error too when the commit failed that follows outside of a block.
  */
 static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
 {
@@ -155,7 +158,12 @@ static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
 
 		synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 		nothing = result ? 0 : nothing + 1;
-		PQclear(result);
+		if (result && is_error(result)) {
+			PQclear(results[count - 1]);
+			results[count - 1] = result;
+		} else {
+			PQclear(result);
+		}
 	}
 	skip_results(conn);
 	PQexitPipelineMode(conn);
@@ -389,8 +397,9 @@ static bool begins_with(const char *sql, const char *verb)
 /* Whether a BEGIN can travel with it: not when its rows are to come one by one, and not with a COPY. */
 static bool joins_begin(const struct peal__statement *s)
 {
-	return !s->stream && (begins_with(s->sql, "SELECT") || begins_with(s->sql, "INSERT") ||
-			      begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE"));
+	return s->reading == PEAL__READ_ALL &&
+	       (begins_with(s->sql, "SELECT") || begins_with(s->sql, "INSERT") ||
+		begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE"));
 }
 
 static int begin_now(struct peal__connection *c, struct peal_error *error)
@@ -447,11 +456,142 @@ static int send(struct peal__statement *s, PGresult **ret_result, struct peal_er
 		return r;
 	}
 	/* What writes is run to its end before its rows are given: an error at its end must not go unseen. */
-	if (s->stream && begins_with(s->sql, "SELECT") && PQsetSingleRowMode(pg->conn))
+	if (s->reading && begins_with(s->sql, "SELECT") && PQsetSingleRowMode(pg->conn))
 		pg->streaming = s;
 	*ret_result = PQgetResult(pg->conn);
 	return 0;
 }
+
+/* ---- Cursors --------------------------------------------------------------------------------------------------------- */
+
+static bool reads_by_cursor(const struct peal__statement *s)
+{
+	return s->reading == PEAL__READ_BY_CURSOR && begins_with(s->sql, "SELECT");
+}
+
+/* DECLARE with the statement's parameters and the first FETCH in one round trip: how many results come before FETCH's, or -1. */
+static int cursor_send(struct peal__statement *s, unsigned number, PGresult **results)
+{
+	struct peal__pg *pg = pg_of(s->connection);
+	const struct statement *st = s->handle;
+	struct peal__text sql = { 0 };
+	char fetch[64];
+	int begun = -1;
+
+	peal__text_add(&sql, "DECLARE peal_");
+	peal__text_add_number(&sql, number);
+	peal__text_add(&sql, s->connection->block_count ? " NO SCROLL CURSOR FOR "
+							: " NO SCROLL CURSOR WITH HOLD FOR ");
+	peal__text_add_n(&sql, s->sql, s->size);
+	snprintf(fetch, sizeof(fetch), "FETCH %d FROM peal_%u", FETCH_ROWS, number);
+	if (!sql.failed)
+		begun = pipeline_begin(pg);
+	if (begun >= 0) {
+		PQsendQueryParams(pg->conn, sql.data, (int)st->shape->param_count, st->shape->types,
+				  st->data, st->sizes, st->formats, 0);
+		PQsendQueryParams(pg->conn, fetch, 0, NULL, NULL, NULL, NULL, st->shape->binary);
+		pipeline_end(pg->conn, results, (size_t)begun + 2);
+	}
+	peal__text_fini(&sql);
+	return begun < 0 ? -1 : begun + 1;
+}
+
+static bool has_shape(const PGresult *result, const struct peal__pg_shape *shape)
+{
+	if (PQnfields(result) != (int)shape->column_count)
+		return false;
+	for (int i = 0; i < PQnfields(result); i++)
+		if (PQftype(result, i) != peal__pg_columns(shape)[i])
+			return false;
+	return true;
+}
+
+static int say_changed(const struct peal__statement *s, struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_EDB, "%s: its columns have changed; run it again",
+			      s->sql);
+}
+
+/* What comes of the results of opening: 0, or the first error. */
+static int cursor_opened(struct peal__statement *s, unsigned number, PGresult *const *results,
+			 int last, struct peal_error *error)
+{
+	struct peal__connection *c = s->connection;
+	struct statement *st = s->handle;
+
+	for (int i = 0; i < last; i++)
+		if (PQresultStatus(results[i]) != PGRES_COMMAND_OK)
+			return peal__pg_failed(c, results[i], s->sql, error);
+	if (PQresultStatus(results[last]) != PGRES_TUPLES_OK)
+		return peal__pg_failed(c, results[last], s->sql, error);
+	st->cursor = number;
+	if (c->block_count)
+		peal__cursor_opened(s);
+	if (has_shape(results[last], st->shape))
+		return 0;
+	drop(c, st);
+	return say_changed(s, error);
+}
+
+/* 0 and the first rows, or an error. */
+static int cursor_open(struct peal__statement *s, PGresult **ret_result, struct peal_error *error)
+{
+	unsigned number = ++pg_of(s->connection)->last_name;
+	PGresult *results[3] = { NULL };
+	int r = encode(s, error), last;
+
+	if (r < 0)
+		return r;
+	last = cursor_send(s, number, results);
+	if (last < 0)
+		return no_memory(error);
+	r = cursor_opened(s, number, results, last, error);
+	if (r == 0) {
+		*ret_result = results[last];
+		results[last] = NULL;
+	}
+	for (size_t i = 0; i < PEAL_COUNTOF(results); i++)
+		PQclear(results[i]);
+	return r;
+}
+
+/* Whether the server still has it. */
+static bool cursor_is_there(const struct peal__statement *s)
+{
+	const struct statement *st = s->handle;
+	const struct peal__connection *c = s->connection;
+
+	return st->cursor && !s->cut_off && !c->lost && c->handle &&
+	       st->generation == c->generation;
+}
+
+static PGresult *cursor_fetch(struct peal__statement *s)
+{
+	const struct statement *st = s->handle;
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "FETCH %d FROM peal_%u", FETCH_ROWS, st->cursor);
+	settle(s->connection);
+	return PQexecParams(pg_of(s->connection)->conn, sql, 0, NULL, NULL, NULL, NULL,
+			    st->shape->binary);
+}
+
+static void cursor_close(struct peal__statement *s)
+{
+	struct statement *st = s->handle;
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "CLOSE peal_%u", st->cursor);
+	if (cursor_is_there(s)) {
+		settle(s->connection);
+		if (PQtransactionStatus(pg_of(s->connection)->conn) != PQTRANS_INERROR)
+			PQclear(PQexec(pg_of(s->connection)->conn, sql));
+	}
+	peal__cursor_closed(s);
+	st->cursor = 0;
+}
+
+/* ---- The course of a statement --------------------------------------------------------------------------------------- */
 
 /* The plan is out of date, or somebody made the server forget it. */
 static bool is_stale(const PGresult *result)
@@ -563,10 +703,10 @@ static int start(struct peal__statement *s, struct peal_error *error)
 	for (int attempt = 0; attempt < 2; attempt++) {
 		r = make_known(s, error);
 		if (r == 0 && st->shape->column_count != s->width)
-			r = peal_error_set(error, PEAL_EDB,
-					   "%s: its columns have changed; run it again", s->sql);
+			r = say_changed(s, error);
 		if (r == 0)
-			r = send(s, &result, error);
+			r = reads_by_cursor(s) ? cursor_open(s, &result, error)
+					       : send(s, &result, error);
 		if (r < 0)
 			return end(s, r);
 		if (PEAL_UNLIKELY(is_stale(result)))
@@ -584,11 +724,24 @@ static int start(struct peal__statement *s, struct peal_error *error)
 	return take(s, all_of(s, result), error);
 }
 
+/* The connection may have been opened again since, and be in order. */
+static int say_cursor_lost(const struct peal__statement *s, struct peal_error *error)
+{
+	peal_error_set(
+		error, PEAL_ECONNECTION,
+		"the connection to the database \"%s\" was lost while rows were being read: %s",
+		s->connection->db->alias, s->sql);
+	if (error)
+		memcpy(error->sqlstate, "08003", sizeof(error->sqlstate));
+	return PEAL_ECONNECTION;
+}
+
 /* The next result of a statement whose present one is at its end. */
 static int more(struct peal__statement *s, struct peal_error *error)
 {
 	struct peal__pg *pg = pg_of(s->connection);
 	struct statement *st = s->handle;
+	bool may_have_more = st->cursor && st->row_count == FETCH_ROWS;
 
 	PQclear(st->result);
 	st->result = NULL;
@@ -599,7 +752,11 @@ static int more(struct peal__statement *s, struct peal_error *error)
 		return end(s, no_memory(error));
 	if (!st->ended && pg && pg->streaming == s)
 		return take(s, all_of(s, PQgetResult(pg->conn)), error);
-	return end(s, PEAL_DONE);
+	if (!may_have_more || st->ended)
+		return end(s, PEAL_DONE);
+	if (!cursor_is_there(s))
+		return end(s, say_cursor_lost(s, error));
+	return take(s, cursor_fetch(s), error);
 }
 
 static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
@@ -629,6 +786,8 @@ static void reset(struct peal__statement *s)
 	struct statement *st = s->handle;
 
 	end(s, 0);
+	if (st->cursor)
+		cursor_close(s);
 	PQclear(st->result);
 	st->result = NULL;
 	st->row = st->row_count = 0;

@@ -20,7 +20,7 @@ struct peal__pg {
 	struct peal__statement *streaming; /* its rows are still on their way */
 	const char *begin; /* a transaction that is to begin together with the next command */
 	bool in_block;     /* a transaction was open when the last statement began */
-	bool dying;    /* the server has said that it ends the connection */
+	bool dying;        /* the server has said that it ends the connection */
 	bool knows_xid_query;
 	int64_t changes;
 	unsigned last_name; /* statements are called peal_1, peal_2, ... */

@@ -66,7 +66,7 @@ int peal_db_query(const char *database, const char *sql, const struct peal_param
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
 	cursor->statement = s;
-	s->stream = true;
+	s->reading = PEAL__READ_AS_THEY_COME;
 	r = cursor_bind(cursor, params, error);
 	if (r < 0) {
 		peal_cursor_free(cursor);

@@ -200,6 +200,7 @@ static int outermost_end(struct peal__connection *c, int result, struct peal_err
 	int r = 0;
 
 	c->broken = false;
+	peal__cursors_leave(c, 0, true);
 	if (result == 0 && !broken)
 		r = driver->commit(c, error);
 	if (r == 0 && result == 0 && !broken)
@@ -224,9 +225,12 @@ static int savepoint_end(struct peal__connection *c, size_t mark, int result,
 
 	if (result == 0 && !broken) {
 		r = savepoint(c, SAVEPOINT_KEEP, level, error);
-		if (r == 0)
+		if (r == 0) {
+			peal__cursors_leave(c, level, false);
 			return 0;
+		}
 	}
+	peal__cursors_leave(c, level, true);
 	c->broken = savepoint(c, SAVEPOINT_UNDO, level, NULL) < 0 ||
 		    savepoint(c, SAVEPOINT_KEEP, level, NULL) < 0;
 	hooks_drop(c, mark);
@@ -247,6 +251,7 @@ static int block_end(struct peal__connection *c, int result, struct peal_error *
 	case BLOCK_SAVEPOINT:
 		return savepoint_end(c, block.mark, result, error);
 	default:
+		peal__cursors_leave(c, c->block_count, false);
 		if (result)
 			c->broken = true;
 		if (result || !c->broken)

@@ -524,7 +524,7 @@ int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
 		r = reader_begin(&stream->reader, stream->query, c, error);
 	stream->open = r == 0;
 	if (r == 0) {
-		stream->reader.statement->stream = true;
+		stream->reader.statement->reading = PEAL__READ_BY_CURSOR;
 		*ret_stream = stream;
 	} else {
 		peal_stream_free(stream);

@@ -242,8 +242,9 @@ TEST(deadlock_is_a_conflict_and_can_be_repeated)
 	T_INT(pthread_join(thread, NULL), 0);
 	T_OK(rivals[0].result);
 	T_OK(rivals[1].result);
-	T_INT(rivals[0].conflicts + rivals[1].conflicts, 1);
-	T_STR(rivals[rivals[1].conflicts].error.sqlstate, "40P01");
+	/* More than one when both notice it at the same moment. */
+	T_TRUE(rivals[0].conflicts + rivals[1].conflicts >= 1);
+	T_STR(rivals[rivals[1].conflicts > 0].error.sqlstate, "40P01");
 	T_INT(number_of("SELECT sum(age) FROM lab_person"), 4);
 	pthread_barrier_destroy(&both_have_one);
 	end_models(db);
