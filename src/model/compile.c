@@ -65,7 +65,7 @@ void peal__compile_begin(struct peal__compiled *compiled, const struct peal_quer
 	if (!compiled->dialect)
 		compiled->dialect = dialect_of(query);
 	compiled->query = query;
-	compiled->qualified = compiled->scope || query->join_count > 1;
+	compiled->qualified = compiled->scope || query->join_count > 1 || query->part;
 }
 
 /* ---- Expressions ------------------------------------------------------------------------------------------------------- */
@@ -149,7 +149,41 @@ static void compare(struct peal__compiled *compiled, const struct peal__conditio
 		peal__compile_value(compiled, &condition->values[0]);
 }
 
-/* (SELECT column FROM ... WHERE ...), in a scope of its own. */
+/* DISTINCT wants to see what rows are ordered by; so does PostgreSQL. */
+static void order_columns(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	for (size_t i = 0; i < query->order_count; i++) {
+		peal__text_add(&compiled->sql, ", ");
+		if (query->order[i].aggregate)
+			peal__compile_aggregate(compiled, query->order[i].aggregate);
+		else
+			peal__compile_place(compiled, &query->order[i].place);
+	}
+}
+
+/* SELECT column AS c FROM ... WHERE ...; in which order matters to a slice alone. */
+static void select_column(struct peal__compiled *compiled, const struct peal_query *inner)
+{
+	struct peal_query unordered = *inner;
+	bool sliced = peal__query_is_sliced(inner);
+	bool wide = sliced && inner->distinct && inner->order_count;
+
+	if (!sliced)
+		unordered.order_count = 0;
+	if (wide)
+		peal__text_add(&compiled->sql, "SELECT part.c FROM (");
+	peal__text_add(&compiled->sql, inner->distinct ? "SELECT DISTINCT " : "SELECT ");
+	peal__compile_place(compiled, &inner->column);
+	peal__text_add(&compiled->sql, " AS c");
+	if (wide)
+		order_columns(compiled, inner);
+	peal__compile_from(compiled, inner);
+	peal__compile_group(compiled, &unordered, &inner->column, 1);
+	peal__compile_tail(compiled, &unordered);
+	peal__text_add(&compiled->sql, wide ? ") AS part" : "");
+}
+
+/* In brackets and in a scope of its own. */
 static void inner_select(struct peal__compiled *compiled, const struct peal_query *inner)
 {
 	const struct peal_query *outer = compiled->query;
@@ -158,11 +192,8 @@ static void inner_select(struct peal__compiled *compiled, const struct peal_quer
 
 	compiled->scope = ++compiled->scopes;
 	peal__compile_begin(compiled, inner);
-	peal__text_add(&compiled->sql, inner->distinct ? "(SELECT DISTINCT " : "(SELECT ");
-	peal__compile_place(compiled, &inner->column);
-	peal__compile_from(compiled, inner);
-	peal__compile_group(compiled, inner, &inner->column, 1);
-	peal__compile_tail(compiled, inner);
+	peal__text_add(&compiled->sql, "(");
+	select_column(compiled, inner);
 	peal__text_add(&compiled->sql, ")");
 	compiled->query = outer;
 	compiled->scope = scope;
@@ -300,7 +331,7 @@ static void compile_condition(struct peal__compiled *compiled, const struct peal
 {
 	const struct peal__condition *condition = &node->condition;
 
-	peal__text_add(&compiled->sql, "(");
+	peal__text_add(&compiled->sql, node->negated && condition->query ? "((" : "(");
 	if (condition->lookup == PEAL__IN && !condition->count && !condition->query) {
 		peal__text_add(&compiled->sql, "1 = 0");
 	} else if (condition->lookup == PEAL__STARTSWITH || condition->lookup == PEAL__ENDSWITH) {
@@ -311,7 +342,10 @@ static void compile_condition(struct peal__compiled *compiled, const struct peal
 		target(compiled, condition);
 		test(compiled, condition);
 	}
-	if (node->negated)
+	/* A query that finds a null beside others leaves it unknown what is not among them. */
+	if (node->negated && condition->query)
+		peal__text_add(&compiled->sql, ") IS TRUE");
+	else if (node->negated)
 		is_not_null(compiled, condition);
 	peal__text_add(&compiled->sql, ")");
 }
@@ -363,6 +397,17 @@ static void compile_join(struct peal__compiled *compiled, size_t i)
 	column_name(compiled, join->parent, join->from);
 }
 
+/* JOIN (SELECT key AS c ...) AS part ON part.c = key */
+static void compile_part(struct peal__compiled *compiled, const struct peal_query *query)
+{
+	const struct peal__column *key = &query->state->columns[query->state->key];
+
+	peal__text_add(&compiled->sql, " JOIN ");
+	inner_select(compiled, query->part);
+	peal__text_add(&compiled->sql, " AS part ON part.c = ");
+	column_name(compiled, 0, key);
+}
+
 void peal__compile_from(struct peal__compiled *compiled, const struct peal_query *query)
 {
 	peal__text_add(&compiled->sql, " FROM ");
@@ -371,6 +416,8 @@ void peal__compile_from(struct peal__compiled *compiled, const struct peal_query
 		peal__text_add(&compiled->sql, " AS ");
 		table_name(compiled, 0);
 	}
+	if (query->part)
+		compile_part(compiled, query);
 	for (size_t i = 1; i < query->join_count; i++)
 		compile_join(compiled, i);
 	compile_list(compiled, " WHERE ", &query->where);
@@ -394,8 +441,8 @@ void peal__compile_where(struct peal__compiled *compiled, const struct peal_quer
 	inner_select(compiled, &keys);
 }
 
-static bool is_among(const struct peal__place *place, const struct peal__place *places,
-		     size_t count)
+bool peal__place_is_among(const struct peal__place *place, const struct peal__place *places,
+			  size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (places[i].join == place->join && places[i].column == place->column)
@@ -418,7 +465,7 @@ void peal__compile_group(struct peal__compiled *compiled, const struct peal_quer
 	for (size_t i = 0; i < query->order_count; i++) {
 		const struct peal__order *order = &query->order[i];
 
-		if (order->aggregate || is_among(&order->place, places, count))
+		if (order->aggregate || peal__place_is_among(&order->place, places, count))
 			continue;
 		peal__text_add(&compiled->sql, before);
 		peal__compile_place(compiled, &order->place);

@@ -145,6 +145,7 @@ struct peal_query {
 	struct peal__place
 		owner; /* loaded too: for which row it is prefetched; column NULL: none */
 	struct peal__prefetch *prefetches;
+	struct peal_query *part;  /* its rows are those that this one finds, as often; or NULL */
 	struct peal_query *inner; /* queries that conditions refer to, by next */
 	struct peal_query *next;
 	int64_t offset;
@@ -259,6 +260,8 @@ void peal__compile_group(struct peal__compiled *compiled, const struct peal_quer
 			 const struct peal__place *places, size_t count);
 void peal__compile_order(struct peal__compiled *compiled, const struct peal_query *query);
 void peal__compile_tail(struct peal__compiled *compiled, const struct peal_query *query);
+bool peal__place_is_among(const struct peal__place *place, const struct peal__place *places,
+			  size_t count);
 /* FOR UPDATE, where rows are locked one by one */
 void peal__compile_lock(struct peal__compiled *compiled, const struct peal_query *query);
 /* WHERE of an UPDATE or DELETE of the query's own table. */

@@ -93,6 +93,7 @@ struct peal_values {
 /* What a query of values gives: annotations, and columns, which make the groups. */
 struct shape {
 	size_t width;
+	size_t all; /* with what DISTINCT has to see of the order */
 	size_t group_count;
 	const struct peal__aggregate **aggregates; /* NULL: the next column */
 	struct peal__place *group;
@@ -124,7 +125,7 @@ static int shape_add(struct peal_query *query, struct shape *shape, const char *
 
 static int shape_init(struct peal_query *query, struct shape *shape, const struct peal_names *names)
 {
-	size_t most = names->count + 1;
+	size_t most = names->count + query->order_count + 1;
 	int r = 0;
 
 	shape->aggregates =
@@ -141,11 +142,31 @@ static int shape_init(struct peal_query *query, struct shape *shape, const struc
 	return r;
 }
 
+/* What the rows are ordered by, behind what is wanted: databases that do without it would give rows twice then. */
+static void compile_extras(struct peal__compiled *compiled, const struct peal_query *query,
+			   struct shape *shape)
+{
+	for (size_t i = 0; i < query->order_count && query->distinct; i++) {
+		const struct peal__order *order = &query->order[i];
+
+		if (!order->aggregate &&
+		    peal__place_is_among(&order->place, shape->group, shape->group_count))
+			continue;
+		peal__text_add(&compiled->sql, ", ");
+		if (order->aggregate)
+			peal__compile_aggregate(compiled, order->aggregate);
+		else
+			peal__compile_place(compiled, &order->place);
+		shape->kinds[shape->all++] = PEAL_VALUE_NULL;
+	}
+}
+
 static void compile_values(struct peal__compiled *compiled, const struct peal_query *query,
-			   const struct shape *shape)
+			   struct shape *shape)
 {
 	const struct peal__place *place = shape->group;
 
+	shape->all = shape->width;
 	peal__compile_begin(compiled, query);
 	peal__text_add(&compiled->sql, query->distinct ? "SELECT DISTINCT " : "SELECT ");
 	for (size_t i = 0; i < shape->width; i++) {
@@ -156,6 +177,7 @@ static void compile_values(struct peal__compiled *compiled, const struct peal_qu
 		else
 			peal__compile_place(compiled, place++);
 	}
+	compile_extras(compiled, query, shape);
 	peal__compile_from(compiled, query);
 	peal__compile_group(compiled, query, shape->group, shape->group_count);
 	peal__compile_tail(compiled, query);
@@ -187,7 +209,7 @@ static int read_values(struct peal_values *values, struct peal__statement *s,
 
 	while (r == 0) {
 		struct peal_value *row =
-			peal__arena_alloc(&values->arena, shape->width * sizeof(*row));
+			peal__arena_alloc(&values->arena, shape->all * sizeof(*row));
 
 		if (!row || !peal__db_grow(&values->rows, &values->capacity, values->count,
 					   sizeof(struct peal_value *)))
@@ -253,20 +275,22 @@ void peal_values_free(struct peal_values *values)
 
 /* ---- Aggregates ---------------------------------------------------------------------------------------------------------- */
 
-/* The same rows as a query whose own shape (slice, groups, each once) no longer matters. */
+/* The same rows, as often, as a query whose own shape (slice, groups, each once) no longer matters. */
 static struct peal_query *flattened(const struct peal_query *query)
 {
-	struct peal_query *flat = peal_query_new(query->model);
+	struct peal_query *copy = peal_query_copy(query), *flat;
 
-	if (!peal__query_is_sliced(query) && !query->distinct && !query->aggregates) {
-		peal_query_free(flat);
-		return peal_query_copy(query);
+	if (!copy || copy->error.code ||
+	    (!peal__query_is_sliced(query) && !query->distinct && !query->aggregates))
+		return copy;
+	flat = peal_query_new(query->model);
+	if (!flat) {
+		peal_query_free(copy);
+		return NULL;
 	}
 	peal_query_using(flat, query->alias);
-	peal_query_filter(flat, PEAL_WITH({ .name = "pk__in",
-					    .operation = PEAL_OF_QUERY,
-					    .query = query,
-					    .value = peal_value_text("pk") }));
+	copy->column = key_of(query);
+	flat->part = flat->inner = copy;
 	return flat;
 }
 
@@ -292,9 +316,8 @@ static int aggregates_init(struct peal_query *query, struct shape *shape,
 	return r;
 }
 
-static int read_aggregates(struct peal_query *flat, const struct shape *shape,
-			   struct peal__arena *arena, struct peal_value *ret_values,
-			   struct peal_error *error)
+static int read_aggregates(struct peal_query *flat, struct shape *shape, struct peal__arena *arena,
+			   struct peal_value *ret_values, struct peal_error *error)
 {
 	struct peal__compiled compiled = { 0 };
 	struct peal__statement *s = NULL;
@@ -326,7 +349,9 @@ int peal_query_aggregate(struct peal_query *query, const struct peal_aggregate_l
 	if (r != 0)
 		return r;
 	flat = flattened(query);
-	if (flat && !flat->error.code)
+	if (!flat)
+		return no_memory(error);
+	if (!flat->error.code)
 		aggregates_init(flat, &shape, aggregates);
 	r = read_aggregates(flat, &shape, &query->arena, ret_values, error);
 	peal_query_free(flat);

@@ -255,6 +255,60 @@ TEST(queries_in_queries)
 	end_models(db);
 }
 
+/* What is not among what another query finds, although that finds a null too. */
+TEST(null_among_what_another_query_finds)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *articles =
+		filtered(&article_model, PEAL_WITH({ .name = "id__gt", .value = PEAL_INT(2) }));
+
+	T_PEOPLE("2", PEAL_IN_QUERY(person_model, id, articles, "author"));
+	T_PEOPLE("1 3", PEAL_NOT(PEAL_IN_QUERY(person_model, id, articles, "author")));
+	peal_query_free(articles);
+	end_models(db);
+}
+
+/* The order of a query of distinct rows may be by what is not asked for. */
+TEST(distinct_rows_in_another_order)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *articles = peal_query_new(&article_model), *people;
+	struct peal_values *values = NULL;
+
+	peal_query_distinct(articles);
+	peal_query_order_by(articles, "-word_count");
+	T_OK(peal_query_values(articles, &(const struct peal_names)PEAL_NAMES("id"), &values,
+			       NULL));
+	T_UINT(peal_values_count(values), 4);
+	T_INT(peal_values_at(values, 0)[0].as.integer, 4);
+	peal_values_free(values);
+	peal_query_slice(articles, 1, 2);
+	T_PEOPLE("1 2", PEAL_IN_QUERY(person_model, id, articles, "author"));
+	people = filtered(&person_model,
+			  PEAL_WITH(PEAL_IN_QUERY(person_model, id, articles, "author"),
+				    PEAL_WHERE(person_model, id, gt, 1)));
+	peal_query_free(articles);
+	T_STR(keys_of(people), "2");
+	end_models(db);
+}
+
+/* A slice has a row as often as the query without it. */
+TEST(aggregates_of_a_slice)
+{
+	struct peal_db *db = begin_blog();
+	struct peal_query *query =
+		filtered(&article_model, PEAL_WITH(PEAL_ARG("comment__id__gt", PEAL_INT(0))));
+	struct peal_value values[2];
+
+	peal_query_slice(query, 0, 2);
+	T_OK(peal_query_aggregate(query, PEAL_AGGREGATES(PEAL_COUNT(NULL), PEAL_SUM("word_count")),
+				  values, NULL));
+	T_INT(values[0].as.integer, 2);
+	T_INT(values[1].as.integer, 20);
+	peal_query_free(query);
+	end_models(db);
+}
+
 /* ---- Values ---- */
 
 static const char *text_of(const struct peal_values *values)
