@@ -238,6 +238,8 @@ PEAL_API PEAL_MUST_CHECK int peal_cursor_next(struct peal_cursor *cursor,
 					      const struct peal_value **ret_values,
 					      struct peal_error *error);
 PEAL_API size_t peal_cursor_width(const struct peal_cursor *cursor);
+/* Of a column, as the statement calls it; good until the next row. NULL: there is no such column. */
+PEAL_API const char *peal_cursor_name(const struct peal_cursor *cursor, size_t column);
 PEAL_API void peal_cursor_free(struct peal_cursor *cursor);
 
 /* ------------------------------------------------------------------------------------------------------------------

@@ -270,6 +270,29 @@ PEAL_API PEAL_MUST_CHECK int peal_rows_prefetch(struct peal_rows *rows,
 		      &(const struct peal_names)PEAL_NAMES(__VA_ARGS__), (error_))
 
 /*
+ * The rows of a SELECT of yours as instances, each with its init signals (Django: objects.raw). Its columns are found by
+ * their names, in any order: those of the model's columns fill its fields, whose key must be there; fields without a
+ * column are deferred; other columns come beside the row. Parameters are $1, $2, ..., bound, never pasted.
+ * Returns 0; PEAL_EINVAL (no key; a column twice), PEAL_ETYPE (a value that does not fit, naming model and field), ...
+ *
+ *	r = peal_query_raw(&person_model, NULL,
+ *			   "SELECT p.id, p.name, count(a.id) AS articles FROM blog_person p"
+ *			   " JOIN blog_article a ON a.author_id = p.id WHERE p.age > $1 GROUP BY p.id, p.name",
+ *			   PEAL_PARAMS(PEAL_INT(17)), &rows, &error);
+ *	PEAL_EACH(person_model, person, rows)
+ *		r = peal_extra_get(&person->instance, "articles", &value, &error);
+ */
+PEAL_API PEAL_MUST_CHECK int peal_query_raw(const struct peal_model *model, const char *database,
+					    const char *sql, const struct peal_params *params,
+					    struct peal_rows **ret_rows, struct peal_error *error);
+/*
+ * A column that came beside a row of peal_query_raw(), of the kind that the database gives it; text is borrowed from the
+ * rows. PEAL_EINVAL: there was none of that name. A refresh forgets them.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_extra_get(const struct peal_instance *instance, const char *name,
+					    struct peal_value *ret_value, struct peal_error *error);
+
+/*
  * Rows one by one, in constant memory (Django: iterator): next returns 0 and lends an instance until the next call, or
  * PEAL_DONE. Other statements may run meanwhile, and other streams. A stream that was begun in a block belongs to it:
  * when that block has ended (or was rolled back to a savepoint from before the stream), next returns PEAL_ETRANSACTION

@@ -97,6 +97,8 @@ struct peal__driver {
 	int (*prepare)(struct peal__statement *statement, const char *sql, size_t size,
 		       struct peal_error *error);
 	void (*finalize)(struct peal__statement *statement);
+	/* Of a column of its rows; good until the next step. NULL: there is no memory, or no such column any more. */
+	const char *(*column_name)(struct peal__statement *statement, size_t index);
 
 	/* index counts from 0. Text and bytes stay where they are until reset. */
 	int (*bind)(struct peal__statement *statement, size_t index, const struct peal_value *value,

@@ -206,11 +206,18 @@ static void drop(struct peal__connection *c, struct statement *st)
 static struct peal__pg_shape *shape_new(const PGresult *described)
 {
 	size_t params = (size_t)PQnparams(described), columns = (size_t)PQnfields(described);
-	struct peal__pg_shape *shape =
-		peal__db_alloc(sizeof(*shape) + (params + columns) * sizeof(Oid));
+	size_t types = (params + columns) * sizeof(Oid), names = 0;
+	struct peal__pg_shape *shape;
+	char *at;
 
+	for (size_t i = 0; i < columns; i++)
+		names += strlen(PQfname(described, (int)i)) + 1;
+	shape = peal__db_alloc(sizeof(*shape) + types + names);
 	if (!shape)
 		return NULL;
+	shape->names = at = (char *)shape->types + types;
+	for (size_t i = 0; i < columns; i++)
+		at = stpcpy(at, PQfname(described, (int)i)) + 1;
 	shape->param_count = params;
 	shape->column_count = columns;
 	shape->binary = true;
@@ -341,6 +348,16 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 	}
 	s->width = st->shape->column_count;
 	return 0;
+}
+
+static const char *column_name(struct peal__statement *s, size_t index)
+{
+	const struct peal__pg_shape *shape = ((struct statement *)s->handle)->shape;
+	const char *name = index < shape->column_count ? shape->names : NULL;
+
+	for (; name && index; index--)
+		name += strlen(name) + 1;
+	return name;
 }
 
 static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
@@ -1002,6 +1019,7 @@ const struct peal__driver peal__postgresql_driver = {
 	.transaction_state = transaction_state,
 	.prepare = prepare,
 	.finalize = finalize,
+	.column_name = column_name,
 	.bind = bind,
 	.step = step,
 	.reset = reset,

@@ -28,9 +28,10 @@ struct peal__pg {
 	size_t dropped_count, dropped_capacity;
 };
 
-/* The types of a statement's parameters and columns, as the server described them. */
+/* The types of a statement's parameters and columns, as the server described them, and behind these the names. */
 struct peal__pg_shape {
 	size_t param_count, column_count;
+	const char *names; /* of the columns, behind each other, each with its NUL */
 	bool binary; /* the rows come in binary: all columns are of types that we know */
 	Oid types[]; /* parameters, then columns */
 };

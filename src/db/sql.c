@@ -94,6 +94,13 @@ size_t peal_cursor_width(const struct peal_cursor *cursor)
 	return cursor->statement->width;
 }
 
+const char *peal_cursor_name(const struct peal_cursor *cursor, size_t column)
+{
+	struct peal__statement *s = cursor->statement;
+
+	return column < s->width ? s->connection->db->driver->column_name(s, column) : NULL;
+}
+
 void peal_cursor_free(struct peal_cursor *cursor)
 {
 	if (!cursor)

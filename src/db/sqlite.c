@@ -76,6 +76,11 @@ static void finalize(struct peal__statement *s)
 	peal__db_free(s->room);
 }
 
+static const char *column_name(struct peal__statement *s, size_t index)
+{
+	return sqlite3_column_name(s->handle, (int)index);
+}
+
 /* Whether SQLite gives back what it is given: whole numbers, and others of 15 digits. */
 static bool is_exact(struct peal_decimal decimal)
 {
@@ -394,6 +399,7 @@ const struct peal__driver peal__sqlite_driver = {
 	.transaction_state = transaction_state,
 	.prepare = prepare,
 	.finalize = finalize,
+	.column_name = column_name,
 	.bind = bind,
 	.step = step,
 	.reset = reset,
