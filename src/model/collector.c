@@ -256,6 +256,13 @@ static int add_by_query(struct collector *c, struct query_list *list,
 static int collect(struct collector *c, struct peal_instance *const *rows, size_t count,
 		   const struct peal__model_state *source);
 
+/* Who hears of each row that is loaded hears of them in an order that no index decides. */
+static void order_for_init(struct peal_query *query)
+{
+	if (query && peal__init_is_heard(query->model))
+		peal_query_order_by(query, "pk");
+}
+
 /* The rows of a model that refer to these; c owns them. *ret_rows is NULL when there are none. */
 static int load_related(struct collector *c, const struct peal__referrer *by,
 			const struct peal_value *keys, size_t count, struct peal_rows **ret_rows)
@@ -267,6 +274,7 @@ static int load_related(struct collector *c, const struct peal__referrer *by,
 	*ret_rows = NULL;
 	peal_query_using(query, c->connection->db->alias);
 	peal__query_filter_in(query, &by->model->columns[by->column], keys, count);
+	order_for_init(query);
 	/* To find further rows the key is enough; receivers must see all. */
 	if (query)
 		query->key_only = is_referred_to(by->model) && !is_heard(by->model->model);
@@ -474,6 +482,7 @@ static int forget_batch(struct collector *c, const struct by_query *fast, size_t
 	peal__query_filter_in(query, &state->columns[fast->by->column], fast->keys + at,
 			      fast_count);
 	peal__query_filter_in(query, &state->columns[state->key], keys, count);
+	order_for_init(query);
 	r = peal_query_all(query, &rows, c->error);
 	peal_query_free(query);
 	if (r != 0)
@@ -816,15 +825,31 @@ static int delete_by_query(struct collector *c, struct peal_query *query)
 	return r == 0 && changes ? count_deleted(c, query->model, changes) : r;
 }
 
-static int delete_loaded(struct collector *c, struct peal_query *query)
+/* Each row once, also when it is reached over several others. */
+static int load_once(struct collector *c, struct peal_query *query, struct peal_rows **ret_rows)
 {
-	struct peal_query once = *query; /* also when it is reached over several others */
-	struct peal_rows *rows;
+	struct peal__order *order = query->order;
+	size_t order_count = query->order_count;
+	struct peal__prefetch *prefetches = query->prefetches;
+	bool distinct = query->distinct;
 	int r;
 
-	once.distinct |= once.join_count > 1;
-	once.prefetches = NULL;
-	r = peal_query_all(&once, &rows, c->error);
+	query->distinct |= query->join_count > 1;
+	query->prefetches = NULL;
+	order_for_init(query);
+	r = peal_query_all(query, ret_rows, c->error);
+	query->order = order;
+	query->order_count = order_count;
+	query->prefetches = prefetches;
+	query->distinct = distinct;
+	return r;
+}
+
+static int delete_loaded(struct collector *c, struct peal_query *query)
+{
+	struct peal_rows *rows;
+	int r = load_once(c, query, &rows);
+
 	if (r != 0)
 		return r;
 	if (!peal__db_grow(&c->loaded, &c->loaded_capacity, c->loaded_count,

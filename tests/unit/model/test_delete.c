@@ -204,6 +204,26 @@ TEST(by_query)
 	end_models(db);
 }
 
+/* Who hears the rows that are loaded hears them by key, whatever index found them. */
+TEST(loads_by_key)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query;
+	struct ticket t;
+
+	for (const char *code = "b\0c\0a\0"; *code; code += 2) {
+		T_OK(ticket_model_create(&t, PEAL_WITH(PEAL_SET(ticket_model, code, code)), NULL));
+		peal_fini(&t.instance);
+	}
+	record(&ticket_model);
+	query = peal_query_new(&ticket_model);
+	T_OK(peal_query_delete(query, NULL, NULL));
+	T_STR(heard, "ir Ia ir Ib ir Ic dqa dqb dqc Dc Db Da");
+	stop_recording();
+	peal_query_free(query);
+	end_models(db);
+}
+
 TEST(many_rows)
 {
 	struct peal_db *db = begin_models();
