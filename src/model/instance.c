@@ -249,17 +249,40 @@ int peal__set_named(struct peal_instance *instance, const struct peal_named *nam
 	return peal_field_set(instance, named->name, named->value, error);
 }
 
-static int set_all(struct peal_instance *instance, const struct peal_named_list *values,
-		   struct peal_error *error)
+/* Where a row and a key are given for the same relation, the key stands, whichever comes first. */
+static int set_keys_again(struct peal_instance *instance, const struct peal_named_list *values,
+			  struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	int r = 0;
 
+	for (size_t i = 0; i < values->count && r == 0; i++) {
+		const struct peal_named *named = &values->items[i];
+		bool by_relation;
+		size_t at =
+			peal__column_find(state, named->name, strlen(named->name), &by_relation);
+
+		if (state->columns[at].relation && !by_relation)
+			r = peal__set_named(instance, named, error);
+	}
+	return r;
+}
+
+static int set_all(struct peal_instance *instance, const struct peal_named_list *values,
+		   struct peal_error *error)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+	bool objects = false;
+	int r = 0;
+
 	for (size_t i = 0; i < state->count && r == 0; i++)
 		r = set_initial(instance, &state->columns[i], error);
-	for (size_t i = 0; i < values->count && r == 0; i++)
+	for (size_t i = 0; i < values->count && r == 0; i++) {
 		r = peal__set_named(instance, &values->items[i], error);
-	return r;
+		objects |= values->items[i].value.kind == PEAL_VALUE_POINTER ||
+			   values->items[i].value.kind == PEAL_VALUE_NULL;
+	}
+	return r == 0 && objects ? set_keys_again(instance, values, error) : r;
 }
 
 int peal_init(const struct peal_model *model, struct peal_instance *instance,

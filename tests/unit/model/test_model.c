@@ -400,6 +400,36 @@ static int fail_once(struct peal_call *call, const struct peal_post_save_args *a
 	return peal_error_set(call->error, PEAL_ERECEIVER, "not today");
 }
 
+/* Given both, the key stands and the row is attached only when it is of that key, in any order. */
+TEST(row_and_key_given)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct person p;
+	struct article a;
+
+	person_new(&p, "Ana");
+	T_OK(article_model_init(&a,
+				PEAL_WITH(PEAL_SET(article_model, author_id, 7),
+					  PEAL_SET(article_model, author, &p.instance)),
+				&error));
+	T_INT(a.author_id, 7);
+	T_PTR(a.author, NULL);
+	T_OK(article_model_init(&a,
+				PEAL_WITH(PEAL_SET(article_model, author_id, p.id),
+					  PEAL_SET(article_model, author, &p.instance)),
+				&error));
+	T_PTR(a.author, &p);
+	T_OK(article_model_init(&a,
+				PEAL_WITH(PEAL_SET(article_model, author_id, p.id),
+					  PEAL_SET(article_model, author, PEAL_NULL)),
+				&error));
+	T_INT(a.author_id, p.id);
+	peal_fini(&a.instance);
+	peal_fini(&p.instance);
+	end_models(db);
+}
+
 TEST(error_of_a_receiver)
 {
 	struct peal_db *db = begin_models();
