@@ -23,8 +23,9 @@
  *             nobody listens to is one INSERT for all values, without looking for those that are there.
  * Symmetry    a relation of a model to itself is kept in both directions, unless it is .asymmetrical. Signals are sent
  *             for the named direction only.
- * Errors      PEAL_EINVAL: no such relation, an owner or a value without a key, a row of another model or database.
- *             An error undoes the whole call; inside a block it breaks that block.
+ * Errors      PEAL_EINVAL: no such relation, an owner without a key, a row of another model or database; in an add, a
+ *             row that was neither saved nor loaded, whatever its key. An error undoes the whole call; inside a block it
+ *             breaks that block.
  */
 #ifndef PEAL_M2M_H
 #define PEAL_M2M_H

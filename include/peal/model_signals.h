@@ -95,7 +95,7 @@ struct PEAL_NAMED_ONLY peal_m2m_changed_args {
 	const struct peal_model *model; /* of the rows on the other side */
 	/*
 	 * The keys of the other side, ascending: with add those that were not related yet (perhaps none), with remove
-	 * all that were named. NULL with clear.
+	 * all that were named, PEAL_NULL for one that is not saved. NULL with clear.
 	 */
 	const struct peal_value *pk_set;
 	size_t pk_count;

@@ -89,9 +89,14 @@ static int finish(struct change *change, int r)
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
 
+/* Null is before all others. */
 static int compare(const void *a, const void *b)
 {
-	return peal__key_compare(*(const struct peal_value *)a, *(const struct peal_value *)b);
+	const struct peal_value *left = a, *right = b;
+
+	if (left->kind == PEAL_VALUE_NULL || right->kind == PEAL_VALUE_NULL)
+		return (left->kind != PEAL_VALUE_NULL) - (right->kind != PEAL_VALUE_NULL);
+	return peal__key_compare(*left, *right);
 }
 
 static void sort(struct keys *keys)
@@ -135,35 +140,56 @@ static const char *row_fault(const struct change *change, const struct peal_inst
 {
 	if (!row || row->model != change->many->other->model)
 		return "is wanted, or its key";
-	if (peal_key(row).kind == PEAL_VALUE_NULL)
-		return "is not saved";
 	return row->db && row->db != change->connection->db ? "is in another database" : NULL;
 }
 
-/* An instance or a key as a key. */
+/* As in Django a row that was neither saved nor loaded cannot be added, even when it has a key. */
+static const char *add_fault(const struct change *change, const struct peal_value *value)
+{
+	const struct peal_instance *row = value->as.pointer;
+
+	if (value->kind == PEAL_VALUE_NULL)
+		return "cannot be null";
+	if (value->kind != PEAL_VALUE_POINTER || row_fault(change, row))
+		return NULL;
+	if (peal_key(row).kind == PEAL_VALUE_NULL || (!row->db && change->owner->db))
+		return "is not saved";
+	return row->db && !change->owner->db ? "is saved, and its owner is not" : NULL;
+}
+
+/* An instance or a key as a key; that of a row that is not saved is null. */
 static int key_of(const struct change *change, struct peal_value *value, struct peal_error *error)
 {
 	const struct peal__model_state *through = change->many->through;
-	const char *fault = NULL;
 
-	if (value->kind == PEAL_VALUE_POINTER)
-		fault = row_fault(change, value->as.pointer);
-	else if (value->kind == PEAL_VALUE_NULL)
-		fault = "cannot be null";
-	if (fault)
-		return peal_error_set(error, PEAL_EINVAL, "%s: a row of %s %s", through->label,
-				      change->many->other->label, fault);
-	return peal__column_accept(through, &through->columns[change->many->target], value, error);
+	if (value->kind == PEAL_VALUE_POINTER) {
+		const struct peal_instance *row = value->as.pointer;
+		const char *fault = row_fault(change, row);
+
+		if (fault)
+			return peal_error_set(error, PEAL_EINVAL, "%s: a row of %s %s",
+					      through->label, change->many->other->label, fault);
+		*value = peal_key(row);
+	}
+	return value->kind == PEAL_VALUE_NULL
+		       ? 0
+		       : peal__column_accept(through, &through->columns[change->many->target],
+					     value, error);
 }
 
-static int keys_of(struct change *change, const struct peal_params *values, struct keys *keys)
+static int keys_of(struct change *change, const struct peal_params *values, bool to_add,
+		   struct keys *keys)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < values->count && r == 0; i++) {
 		struct peal_value key = values->items[i];
+		const char *fault = to_add ? add_fault(change, &key) : NULL;
 
-		r = key_of(change, &key, change->error);
+		r = fault ? peal_error_set(change->error, PEAL_EINVAL, "%s: a row of %s %s",
+					   change->many->through->label, change->many->other->label,
+					   fault)
+			  : key_of(change, &key, change->error);
 		if (r == 0)
 			r = keys_add(change, keys, key);
 	}
@@ -333,7 +359,7 @@ static int add(struct change *change, const struct peal_params *values)
 		return 0;
 	PEAL_ATOMIC_WITH(r, change->error, .database = change->connection->db->alias,
 			 .no_savepoint = true) {
-		r = keys_of(change, values, &keys);
+		r = keys_of(change, values, true, &keys);
 		if (r == 0)
 			r = add_keys(change, false, keys);
 		if (r == 0 && change->many->symmetrical)
@@ -418,12 +444,17 @@ static void filter_rows(struct change *change, struct peal_query *query, const s
 
 static int delete_rows(struct change *change, const struct keys *keys)
 {
-	struct peal_query *query = peal_query_new(change->many->through->model);
+	bool null = keys && keys->items[0].kind == PEAL_VALUE_NULL; /* nothing is related to it */
+	const struct keys others = { null ? keys->items + 1 : NULL, null ? keys->count - 1 : 0, 0 };
+	struct peal_query *query;
 	int r;
 
+	if (null && !others.count)
+		return 0;
+	query = peal_query_new(change->many->through->model);
 	peal_query_using(query, change->connection->db->alias);
 	if (query)
-		filter_rows(change, query, keys);
+		filter_rows(change, query, null ? &others : keys);
 	r = peal_query_delete(query, NULL, change->error);
 	peal_query_free(query);
 	return r;
@@ -451,7 +482,7 @@ int peal_m2m_remove(struct peal_instance *instance, const char *name,
 	if (r != 0 || !values || !values->count)
 		return finish(&change, r);
 	PEAL_ATOMIC_WITH(r, error, .database = change.connection->db->alias, .no_savepoint = true) {
-		r = keys_of(&change, values, &keys);
+		r = keys_of(&change, values, false, &keys);
 		if (r == 0)
 			r = remove_keys(&change, &keys);
 	}

@@ -368,9 +368,15 @@ static int write_row(struct save *save, bool *ret_created)
 
 /* ---- All of it ------------------------------------------------------------------------------------------------------ */
 
+/* The rows of an automatic relation table are saved in silence, whoever listens. */
+static bool is_silent(const struct save *save)
+{
+	return save->state->link != NULL;
+}
+
 static int send_pre_save(struct save *save)
 {
-	if (!peal_signal_is_heard(&peal_pre_save))
+	if (!peal_signal_is_heard(&peal_pre_save) || is_silent(save))
 		return 0;
 	return PEAL_SEND_ERROR(peal_pre_save, save->state->model, save->error,
 			       .instance = save->instance, .raw = save->options->raw,
@@ -380,7 +386,7 @@ static int send_pre_save(struct save *save)
 
 static int send_post_save(struct save *save, bool created)
 {
-	if (!peal_signal_is_heard(&peal_post_save))
+	if (!peal_signal_is_heard(&peal_post_save) || is_silent(save))
 		return 0;
 	return PEAL_SEND_ERROR(peal_post_save, save->state->model, save->error,
 			       .instance = save->instance, .created = created,

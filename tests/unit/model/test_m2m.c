@@ -121,7 +121,9 @@ static int hear(struct peal_call *call, const struct peal_m2m_changed_args *args
 	for (size_t i = 0; i < args->pk_count; i++) {
 		const struct peal_value *key = &args->pk_set[i];
 
-		if (key->kind == PEAL_VALUE_TEXT)
+		if (key->kind == PEAL_VALUE_NULL)
+			at += (size_t)snprintf(said + at, sizeof(said) - at, ",null");
+		else if (key->kind == PEAL_VALUE_TEXT)
 			at += (size_t)snprintf(said + at, sizeof(said) - at, ",%s",
 					       key->as.text.data);
 		else
@@ -347,6 +349,68 @@ TEST(what_cannot_be)
 	T_INT(related(&m.instance, "labels"), 1);
 	peal_fini(&m.instance);
 	peal_fini(&n.instance);
+	peal_fini(&l.instance);
+	end_models(db);
+}
+
+/* What is not saved has no key to be removed by, and is told all the same; it cannot be added, whatever its key. */
+TEST(rows_that_are_not_saved)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct member m, n;
+
+	member_new(&m, "Ana");
+	T_OK(peal_init(&member_model, &n.instance, NULL, &error));
+	T_OK(peal_m2m_add(&m.instance, "friends", PEAL_VALUES(m.id), NULL, &error));
+	listen();
+	T_OK(peal_m2m_remove(&m.instance, "friends", PEAL_VALUES(&n.instance), &error));
+	SAID("pre_remove,null post_remove,null");
+	T_INT(related(&m.instance, "friends"), 1);
+	T_OK(peal_m2m_remove(&m.instance, "friends", PEAL_VALUES(&n.instance, &m.instance),
+			     &error));
+	SAID("pre_remove,null,1 post_remove,null,1");
+	T_INT(related(&m.instance, "friends"), 0);
+	n.id = m.id;
+	T_CODE(peal_m2m_add(&m.instance, "friends", PEAL_VALUES(&n.instance), NULL, &error),
+	       PEAL_EINVAL);
+	T_HAS(error.message, "is not saved");
+	T_CODE(peal_m2m_add(&n.instance, "friends", PEAL_VALUES(&m.instance), NULL, &error),
+	       PEAL_EINVAL);
+	T_HAS(error.message, "its owner is not");
+	T_CODE(peal_m2m_add(&m.instance, "friends", PEAL_PARAMS(PEAL_NULL), NULL, &error),
+	       PEAL_EINVAL);
+	SAID("");
+	T_OK(PEAL_DISCONNECT(peal_m2m_changed, hear));
+	peal_fini(&m.instance);
+	peal_fini(&n.instance);
+	end_models(db);
+}
+
+/* The rows of an automatic table are instances that come and go in silence, saved by hand too. */
+TEST(rows_of_the_table)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct peal_instance *row;
+	struct member m;
+	struct label l;
+
+	member_new(&m, "Ana");
+	label_new(&l, "a");
+	record(NULL);
+	T_OK(peal_new(peal_m2m_through(&member_model, "labels"),
+		      PEAL_WITH(PEAL_ARG("member", PEAL_VALUE(&m.instance)),
+				PEAL_ARG("label", PEAL_VALUE(&l.instance))),
+		      &row, &error));
+	T_OK(peal_save(row, &error));
+	T_INT(related(&m.instance, "labels"), 1);
+	T_OK(peal_save(row, &error));
+	T_OK(peal_delete(row, NULL, &error));
+	T_STR(heard, "i I");
+	stop_recording();
+	peal_free(row);
+	peal_fini(&m.instance);
 	peal_fini(&l.instance);
 	end_models(db);
 }
