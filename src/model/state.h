@@ -176,7 +176,7 @@ void peal__object_set(const struct peal__column *column, char *row, struct peal_
 #define PEAL__OWNED_CHANGES (UINT32_MAX - 3)  /* what peal_changes_get() has given */
 
 #define PEAL__OWNED_PREFETCHED (UINT32_MAX - 2) /* what prefetch.c keeps there */
-#define PEAL__OWNED_EXTRAS (UINT32_MAX - 3)     /* and raw.c */
+#define PEAL__OWNED_EXTRAS (UINT32_MAX - 4)     /* and raw.c */
 
 /* A related row that ends with the instance it is attached to. */
 struct peal__owned_row {
