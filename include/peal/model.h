@@ -629,9 +629,6 @@ PEAL_API PEAL_MUST_CHECK int peal_update_or_create(const struct peal_model *mode
 						   const struct peal_named_list *defaults,
 						   bool *ret_created, struct peal_error *error);
 
-/* Read its row again, all fields. PEAL_NOT_FOUND when it is gone. */
-PEAL_API PEAL_MUST_CHECK int peal_refresh(struct peal_instance *instance, struct peal_error *error);
-
 struct peal_names {
 	const char *const *items; /* NULL: not given */
 	size_t count;
@@ -647,6 +644,22 @@ struct peal_names {
 	{                                      \
 		(const char *const[]){ "" }, 0 \
 	}
+
+/*
+ * Read its row again, by a second instance with its init signals: all fields, or some, which are then no longer deferred
+ * (Django: refresh_from_db). A row that was attached over one of the relations is no longer, and what was prefetched is
+ * forgotten: all of it, or that of the relations named. What the program set in other fields stays as it is.
+ * PEAL_NOT_FOUND when the row is gone; PEAL_EINVAL (no such field).
+ *
+ *	r = PEAL_REFRESH(&article.instance, &error, "body", "author");
+ */
+PEAL_API PEAL_MUST_CHECK int peal_refresh(struct peal_instance *instance, struct peal_error *error);
+PEAL_API PEAL_MUST_CHECK int peal_refresh_fields(struct peal_instance *instance,
+						 const struct peal_names *names,
+						 struct peal_error *error);
+#define PEAL_REFRESH(instance_, error_, ...)                                                \
+	peal_refresh_fields((instance_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__), \
+			    (error_))
 
 struct PEAL_NAMED_ONLY peal_save_options {
 	const char *database; /* NULL: the instance's own database, or "default" */

@@ -201,7 +201,7 @@ PEAL_API void peal_query_prefetch_query(struct peal_query *query, const char *pa
 
 /*
  * Load these columns only (and the key), or all but these. A field that was not loaded is zero in its row, and
- * peal_field_get() says PEAL_NOT_FOUND; peal_refresh() loads all. A plain save of such a row writes what was loaded and
+ * peal_field_get() says PEAL_NOT_FOUND; PEAL_REFRESH() loads it, peal_refresh() all. A plain save of such a row writes what was loaded and
  * what peal_field_set() or peal_set_text() has set since, with these as its update_fields; PEAL_EINVAL when that is
  * nothing, or into another database.
  */

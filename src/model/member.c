@@ -354,6 +354,30 @@ void *peal__owned_next(const struct peal_instance *instance, uint32_t offset, co
 	return owned ? owned->data : NULL;
 }
 
+static void owned_end(struct owned *owned)
+{
+	if (owned->offset == PEAL__OWNED_INSTANCE)
+		peal_fini(((struct peal__owned_row *)(void *)owned->data)->instance);
+	if (owned->offset == PEAL__OWNED_PREFETCHED)
+		peal__prefetched_fini(owned->data);
+	peal__db_free(owned);
+}
+
+void peal__owned_remove(struct peal_instance *instance, const void *item)
+{
+	struct owned *first = instance->owned, *owned;
+	struct owned **at = &first;
+
+	while (*at && (*at)->data != item)
+		at = &(*at)->next;
+	owned = *at;
+	if (!owned)
+		return;
+	*at = owned->next;
+	instance->owned = first;
+	owned_end(owned);
+}
+
 void peal__owned_free(struct peal_instance *instance)
 {
 	struct owned *owned = instance->owned;
@@ -361,11 +385,7 @@ void peal__owned_free(struct peal_instance *instance)
 	while (owned) {
 		struct owned *next = owned->next;
 
-		if (owned->offset == PEAL__OWNED_INSTANCE)
-			peal_fini(((struct peal__owned_row *)(void *)owned->data)->instance);
-		if (owned->offset == PEAL__OWNED_PREFETCHED)
-			peal__prefetched_fini(owned->data);
-		peal__db_free(owned);
+		owned_end(owned);
 		owned = next;
 	}
 	instance->owned = NULL;

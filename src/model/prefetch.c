@@ -206,6 +206,14 @@ static struct prefetched *prefetched_find(const struct peal_instance *instance,
 	return at;
 }
 
+void peal__prefetch_forget(struct peal_instance *instance, const struct peal__relation *relation)
+{
+	struct prefetched *prefetched = prefetched_find(instance, relation);
+
+	if (prefetched)
+		peal__owned_remove(instance, prefetched);
+}
+
 static void loaded_release(struct peal_rows *loaded)
 {
 	if (loaded && atomic_fetch_sub(&loaded->references, 1) == 1)

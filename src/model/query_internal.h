@@ -226,6 +226,8 @@ int peal__rows_read(struct peal_query *query, struct peal_rows *rows,
 
 /* Nothing stands against it: PEAL_EINVAL. */
 int peal__prefetch_check(const struct peal_query *query, struct peal_error *error);
+/* As if the relation had not been prefetched for the instance. */
+void peal__prefetch_forget(struct peal_instance *instance, const struct peal__relation *relation);
 int peal__prefetch_copy(struct peal_query *copy, const struct peal_query *query);
 /* For instances of the query's model, in the database that they are from. */
 int peal__prefetch_run(const struct peal__prefetch *prefetch,

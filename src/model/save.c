@@ -70,13 +70,17 @@ static int names_check(struct save *save)
 }
 
 /* Writing a field that was not loaded would write nothing over what the row has. */
-static bool writes_deferred(const struct save *save)
+static int deferred_check(const struct save *save)
 {
 	for (size_t i = 0; i < save->state->count; i++)
 		if (peal__is_deferred(save->instance, i) &&
 		    (!save->update_fields || save->written[i]))
-			return true;
-	return false;
+			return peal_error_set(
+				save->error, PEAL_EINVAL,
+				"%s.%s was not loaded: load it by PEAL_REFRESH(), set it by "
+				"peal_field_set(), or leave it out of update_fields",
+				save->state->label, save->state->columns[i].name);
+	return 0;
 }
 
 /* A row that was loaded in part is saved in that part, as if these were its update_fields (not into another database). */
@@ -148,12 +152,7 @@ static int options_check(struct save *save)
 			"%s: force_insert cannot go with force_update or update_fields",
 			save->state->label);
 	r = save->update_fields ? names_check(save) : 0;
-	if (r == 0 && writes_deferred(save))
-		r = peal_error_set(
-			save->error, PEAL_EINVAL,
-			"%s: not all of its fields were loaded: name others in update_fields",
-			save->state->label);
-	return r;
+	return r == 0 ? deferred_check(save) : r;
 }
 
 /* ---- The row -------------------------------------------------------------------------------------------------------- */

@@ -190,6 +190,7 @@ void peal__owned_forget(struct peal_instance *instance, uint32_t offset, const v
 void peal__owned_free(struct peal_instance *instance);
 /* The next after item (NULL: the first) that was made with this offset; NULL: no more. */
 void *peal__owned_next(const struct peal_instance *instance, uint32_t offset, const void *item);
+void peal__owned_remove(struct peal_instance *instance, const void *item);
 void peal__prefetched_fini(void *prefetched);
 
 /* ---- Instances: instance.c ----------------------------------------------------------------------------------- */

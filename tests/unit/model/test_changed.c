@@ -606,3 +606,33 @@ TEST_TIMEOUT(every_allocation_may_fail, 300)
 		peal_db_close(db);
 	}
 }
+
+/* Fields that are read again have not changed; what was set in the others still has. */
+TEST(refresh_of_some_fields)
+{
+	struct peal_db *db = begin();
+	struct peal_query *query = peal_query_new(&pass_model);
+	const struct peal_changes *changes;
+	struct peal_error error = { 0 };
+	struct pass pass;
+
+	T_OK(pass_model_create(
+		&pass,
+		PEAL_WITH(PEAL_SET(pass_model, code, "c"), PEAL_SET(pass_model, owner, "ana")),
+		&error));
+	peal_fini(&pass.instance);
+	peal_query_only(query, "code");
+	T_OK(peal_query_get(query, &pass.instance, &error));
+	exec("UPDATE lab_pass SET owner = 'bo'");
+	T_OK(PEAL_REFRESH(&pass.instance, &error, "owner"));
+	T_STR(pass.owner, "bo");
+	T_FALSE(peal_is_changed(&pass.instance));
+	T_OK(peal_set_text(&pass.instance, &pass.owner, "cy"));
+	T_OK(peal_changes_get(&pass.instance, &changes, &error));
+	T_STR(peal_change_of(changes, "owner")->before.as.text.data, "bo");
+	T_OK(PEAL_REFRESH(&pass.instance, &error, "code"));
+	T_TRUE(peal_is_changed(&pass.instance));
+	peal_fini(&pass.instance);
+	peal_query_free(query);
+	end_models(db);
+}

@@ -324,3 +324,133 @@ TEST(row_that_does_not_fit)
 	T_HAS(error.message, "lab.Person.name does not take a text that contains a NUL");
 	end_models(db);
 }
+
+/* ---- Fields that were not loaded ------------------------------------------------------------------------------------ */
+
+TEST(refresh_of_some_fields)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_error error = { 0 };
+	struct peal_value value;
+	struct person ana;
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES (1, 'Ana', 10, 'long')");
+	peal_query_only(query, "name");
+	T_OK(peal_query_get(query, &ana.instance, &error));
+	T_OK(peal_set_text(&ana.instance, &ana.name, "mine"));
+	T_CODE(peal_field_get(&ana.instance, "bio", &value, &error), PEAL_NOT_FOUND);
+	record(&person_model);
+	T_OK(PEAL_REFRESH(&ana.instance, &error, "bio"));
+	T_STR(heard, "ir I1"); /* of the second instance, as in Django */
+	stop_recording();
+	T_STR(ana.bio, "long");
+	T_STR(ana.name, "mine");
+	T_OK(peal_field_get(&ana.instance, "bio", &value, &error));
+	T_STR(value.as.text.data, "long");
+	T_CODE(peal_field_get(&ana.instance, "age", &value, &error), PEAL_NOT_FOUND);
+	exec("UPDATE lab_person SET name = 'theirs', age = 11");
+	T_OK(PEAL_REFRESH(&ana.instance, &error, "name", "age", "pk"));
+	T_STR(ana.name, "theirs");
+	T_INT(ana.age, 11);
+	T_INT(ana.id, 1);
+	ana.age = 12;
+	T_OK(peal_save(&ana.instance, &error)); /* all are loaded now: not only some are written */
+	T_INT(COUNT("lab_person WHERE name = 'theirs' AND age = 12 AND bio = 'long'"), 1);
+	T_OK(peal_refresh_fields(&ana.instance, &(struct peal_names)PEAL_NO_NAMES, &error));
+	T_CODE(PEAL_REFRESH(&ana.instance, &error, "nothing"), PEAL_EINVAL);
+	T_HAS(error.message, "refresh: lab.Person has no");
+	T_HAS(error.message, "\"nothing\"");
+	exec("DELETE FROM lab_person");
+	T_CODE(PEAL_REFRESH(&ana.instance, &error, "name"), PEAL_NOT_FOUND);
+	T_STR(ana.name, "theirs");
+	peal_fini(&ana.instance);
+	T_CODE(PEAL_REFRESH(&ana.instance, &error, "name"), PEAL_EINVAL);
+	peal_query_free(query);
+	end_models(db);
+}
+
+TEST(refresh_of_relations)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct article article;
+	struct person ana;
+
+	exec("INSERT INTO lab_person (id, name, age) VALUES (1, 'Ana', 10), (2, 'Bo', 20)");
+	exec("INSERT INTO lab_article (id, title, slug, word_count, author_id) VALUES"
+	     " (1, 'C', 'c', 10, 1)");
+	T_OK(article_model_get(&article, PEAL_WITH(PEAL_IS(article_model, id, 1)), &error));
+	T_OK(PEAL_PREFETCH(&article.instance, &error, "author", "comment"));
+	T_STR(article.author->name, "Ana");
+	exec("UPDATE lab_article SET author_id = 2, title = 'D'");
+	T_OK(PEAL_REFRESH(&article.instance, &error, "author"));
+	T_PTR(article.author, NULL);
+	T_INT(article.author_id, 2);
+	T_STR(article.title, "C");
+	T_TRUE(peal_prefetched(&article.instance, "comment") != NULL);
+	T_OK(PEAL_REFRESH(&article.instance, &error, "comment"));
+	T_PTR(peal_prefetched(&article.instance, "comment"), NULL);
+	T_OK(PEAL_PREFETCH(&article.instance, &error, "author"));
+	T_STR(article.author->name, "Bo");
+	peal_fini(&article.instance);
+
+	T_OK(person_model_get(&ana, PEAL_WITH(PEAL_IS(person_model, id, 1)), &error));
+	T_OK(PEAL_PREFETCH(&ana.instance, &error, "article"));
+	T_UINT(peal_rows_count(peal_prefetched(&ana.instance, "article")), 0);
+	exec("UPDATE lab_article SET author_id = 1");
+	T_OK(PEAL_REFRESH(&ana.instance, &error, "article_set"));
+	T_OK(PEAL_PREFETCH(&ana.instance, &error, "article"));
+	T_UINT(peal_rows_count(peal_prefetched(&ana.instance, "article")), 1);
+	peal_fini(&ana.instance);
+	end_models(db);
+}
+
+/* What was not loaded is never written: what to do is said, naming the field. */
+TEST(saves_of_what_was_not_loaded)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_error error = { 0 };
+	struct person ana;
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES (1, 'Ana', 10, 'long')");
+	peal_query_only(query, "pk");
+	T_OK(peal_query_get(query, &ana.instance, &error));
+	record(&person_model);
+	T_CODE(peal_save(&ana.instance, &error), PEAL_EINVAL);
+	T_HAS(error.message, "lab.Person.name was not loaded: load it by PEAL_REFRESH()");
+	T_CODE(PEAL_SAVE(&ana.instance, &error, .update_fields = PEAL_NAMES("age")), PEAL_EINVAL);
+	T_HAS(error.message, "lab.Person.age was not loaded");
+	T_STR(heard, "");
+	stop_recording();
+	T_OK(PEAL_REFRESH(&ana.instance, &error, "name", "age", "bio"));
+	T_OK(peal_save(&ana.instance, &error));
+	peal_fini(&ana.instance);
+	peal_query_free(query);
+	end_models(db);
+}
+
+static int refresh_some(struct person *person)
+{
+	return PEAL_REFRESH(&person->instance, NULL, "name", "bio");
+}
+
+TEST(refresh_for_want_of_memory)
+{
+	struct peal_db *db = begin_models();
+	struct person ana;
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES (1, 'Ana', 10, 'long')");
+	T_OK(person_model_get(&ana, PEAL_WITH(PEAL_IS(person_model, id, 1)), NULL));
+	T_OK(refresh_some(&ana));
+	T_ALLOC_LOOP(run) {
+		int r = refresh_some(&ana);
+
+		T_CODE(r, test_alloc_failed() ? PEAL_ENOMEM : 0);
+		T_STR(ana.name, "Ana");
+		T_STR(ana.bio, "long");
+	}
+	peal_fini(&ana.instance);
+	end_models(db);
+}
