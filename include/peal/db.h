@@ -25,8 +25,11 @@
  * URLs        sqlite:PATH, sqlite:///ABSOLUTE/PATH, sqlite::memory: (private to this peal_db, shared by its threads),
  *             postgresql://...
  * Threads     Every function may be called from any thread. Each thread works on a connection of its own, which is
- *             opened when the thread first needs it and handed on when the thread ends; so a transaction belongs to
- *             the thread that began it.
+ *             opened when the thread first needs it and handed on when the thread ends, or calls peal_db_release(). So
+ *             a transaction belongs to the thread that began it.
+ * Pool        With the option .max_connections there are never more than so many, and threads share them without
+ *             doing anything about it: a thread has one while it is in a block, or a cursor, a stream or a statement of
+ *             it is under way, and no longer. Who finds none free waits in turn, up to .pool_timeout_ms.
  * fork        A child cannot use the connections of its parent: every function returns PEAL_EFORK there. It opens
  *             its own database under another alias, or after peal_db_close(), which in a child closes nothing.
  * SQLite      Foreign keys are checked, a misspelt "column" is an error, a block that may write begins with BEGIN
@@ -63,6 +66,9 @@ struct PEAL_NAMED_ONLY peal_db_options {
 	bool wal; /* SQLite: write-ahead log, see above. All users of the file must agree */
 	uint32_t
 		statement_timeout_ms; /* then a statement gives PEAL_ECANCELED (57014); 0: never, or the server's own */
+	uint32_t max_connections;  /* see "Pool" above; 0: one for each thread */
+	uint32_t pool_timeout_ms;  /* how long to wait for one of them; 0: 30 seconds */
+	uint32_t max_idle_seconds; /* close what no thread has had for so long; 0: never */
 };
 
 /*
@@ -79,7 +85,7 @@ PEAL_API PEAL_MUST_CHECK int peal_db_open_with(const char *url,
 
 /*
  * Close all connections of all threads; an open transaction is rolled back, its callbacks are dropped. No other
- * thread may be using the database. NULL does nothing.
+ * thread may be using the database, nor wait for a connection. NULL does nothing.
  */
 PEAL_API void peal_db_close(struct peal_db *db);
 
@@ -91,6 +97,24 @@ PEAL_API const char *peal_db_alias(const struct peal_db *db);
 
 /* "sqlite" or "postgresql". */
 PEAL_API const char *peal_db_vendor(const struct peal_db *db);
+
+/*
+ * The calling thread needs its connection to that database (NULL: "default") no more for now: another thread may have
+ * it, and the next use gets one again. Called at the end of a request (Django: close_old_connections) where there is
+ * no .max_connections, with which it does nothing. It may be called anywhere, and again.
+ * Returns 0; PEAL_ETRANSACTION (inside a block) and PEAL_EBUSY (a cursor or a stream is open), and the thread keeps
+ * it; PEAL_EINVAL (no such database), PEAL_EFORK.
+ */
+PEAL_API int peal_db_release(const char *database);
+
+/* How many connections a database has at this moment. */
+struct peal_db_stats {
+	uint32_t limit;   /* .max_connections; 0: none */
+	uint32_t open;    /* to the database, or being opened */
+	uint32_t held;    /* of these: by threads; the others are idle */
+	uint32_t waiting; /* threads that wait for one */
+};
+PEAL_API void peal_db_stats(struct peal_db *db, struct peal_db_stats *ret_stats);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Transactions

@@ -34,7 +34,7 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
-static bool is_foreign(const struct peal_db *db)
+bool peal__db_is_foreign(const struct peal_db *db)
 {
 	return db->generation != atomic_load_explicit(&fork_generation, memory_order_relaxed);
 }
@@ -58,98 +58,103 @@ static uint32_t hash_of(const char *sql, size_t size)
 	return (uint32_t)(hash >> 32);
 }
 
-static void used_unlink(struct peal__statement *s)
+static void used_unlink(struct peal__line *line, struct peal__statement *s)
 {
-	struct peal__connection *c = s->connection;
-
-	*(s->older ? &s->older->newer : &c->oldest) = s->newer;
-	*(s->newer ? &s->newer->older : &c->newest) = s->older;
+	*(s->older ? &s->older->newer : &line->oldest) = s->newer;
+	*(s->newer ? &s->newer->older : &line->newest) = s->older;
 }
 
-static void used_link(struct peal__statement *s)
+static void used_link(struct peal__line *line, struct peal__statement *s)
 {
-	struct peal__connection *c = s->connection;
-
 	s->newer = NULL;
-	s->older = c->newest;
-	*(c->newest ? &c->newest->newer : &c->oldest) = s;
-	c->newest = s;
+	s->older = line->newest;
+	*(line->newest ? &line->newest->newer : &line->oldest) = s;
+	line->newest = s;
 }
 
-static void statement_free(struct peal__statement *s)
+static void statement_free(struct peal__connection *c, struct peal__statement *s)
 {
-	s->connection->db->driver->finalize(s);
+	s->connection = c;
+	c->db->driver->finalize(s);
 	peal__db_free(s);
 }
 
-static void statement_uncache(struct peal__statement *s)
+static void statement_uncache(struct peal__line *line, struct peal__statement *s)
 {
-	struct peal__statement **at = &s->connection->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
+	struct peal__statement **at = &line->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
 
 	while (*at != s)
 		at = &(*at)->bucket_next;
 	*at = s->bucket_next;
-	used_unlink(s);
-	s->connection->statement_count--;
+	used_unlink(line, s);
+	line->statement_count--;
 	s->cached = false;
 }
 
-static void statement_cache(struct peal__statement *s)
+static void statement_cache(struct peal__connection *c, struct peal__statement *s)
 {
-	struct peal__connection *c = s->connection;
-	struct peal__statement **bucket = &c->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
+	struct peal__line *line = c->line;
+	struct peal__statement **bucket = &line->buckets[s->hash % PEAL__STATEMENT_BUCKETS];
 
-	for (struct peal__statement *old = c->oldest;
-	     c->statement_count >= PEAL__STATEMENTS_MAX && old;) {
+	for (struct peal__statement *old = line->oldest;
+	     line->statement_count >= PEAL__STATEMENTS_MAX && old;) {
 		struct peal__statement *newer = old->newer;
 
 		if (!old->busy) {
-			statement_uncache(old);
-			statement_free(old);
+			statement_uncache(line, old);
+			statement_free(c, old);
 		}
 		old = newer;
 	}
 	s->bucket_next = *bucket;
 	*bucket = s;
-	used_link(s);
-	c->statement_count++;
+	used_link(line, s);
+	line->statement_count++;
 	s->cached = true;
 }
 
-int peal__statement_get(struct peal__connection *c, const char *sql, size_t size,
-			struct peal__statement **ret_statement, struct peal_error *error)
+void peal__statements_free(struct peal__connection *c)
 {
-	uint32_t hash = hash_of(sql, size);
-	struct peal__statement *s = c->buckets[hash % PEAL__STATEMENT_BUCKETS];
-	bool known = false;
-	int r;
+	while (c->line->oldest) {
+		struct peal__statement *s = c->line->oldest;
 
-	if (c->broken)
-		return peal_error_set(
-			error, PEAL_ETRANSACTION,
-			"the transaction is broken: nothing can be done before its block ends");
+		statement_uncache(c->line, s);
+		statement_free(c, s);
+	}
+}
+
+/* One with that text which is not in use, or NULL. */
+static struct peal__statement *statement_find(struct peal__line *line, const char *sql, size_t size,
+					      uint32_t hash, bool *ret_known)
+{
+	struct peal__statement *s = line->buckets[hash % PEAL__STATEMENT_BUCKETS];
+
 	for (; s; s = s->bucket_next) {
 		if (s->hash != hash || s->size != size || memcmp(s->sql, sql, size) != 0)
 			continue;
-		known = true;
+		*ret_known = true;
 		if (s->busy)
 			continue;
-		s->busy = true;
-		if (c->newest != s) {
-			used_unlink(s);
-			used_link(s);
+		if (line->newest != s) {
+			used_unlink(line, s);
+			used_link(line, s);
 		}
-		*ret_statement = s;
-		return 0;
+		return s;
 	}
+	return NULL;
+}
 
-	s = peal__db_alloc(sizeof(*s) + size + 1);
+static int statement_new(struct peal__connection *c, const char *sql, size_t size, uint32_t hash,
+			 struct peal__statement **ret_statement, struct peal_error *error)
+{
+	struct peal__statement *s = peal__db_alloc(sizeof(*s) + size + 1);
+	int r;
+
 	if (!s)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	s->connection = c;
 	s->hash = hash;
 	s->size = size;
-	s->busy = true;
 	memcpy(s->sql, sql, size);
 	r = c->db->driver->prepare(s, s->sql, size, error);
 	if (r < 0) {
@@ -157,19 +162,51 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 		peal__transaction_check(c);
 		return r;
 	}
-	if (!known)
-		statement_cache(s);
+	*ret_statement = s;
+	return 0;
+}
+
+int peal__statement_get(struct peal__connection *c, const char *sql, size_t size,
+			struct peal__statement **ret_statement, struct peal_error *error)
+{
+	uint32_t hash = hash_of(sql, size);
+	struct peal__statement *s;
+	bool known = false;
+	int r;
+
+	if (c->broken)
+		return peal_error_set(
+			error, PEAL_ETRANSACTION,
+			"the transaction is broken: nothing can be done before its block ends");
+	r = peal__connection_use(c, error);
+	if (r != 0)
+		return r;
+	s = statement_find(c->line, sql, size, hash, &known);
+	if (!s) {
+		r = statement_new(c, sql, size, hash, &s, error);
+		if (r < 0) {
+			peal__connection_done(c);
+			return r;
+		}
+		if (!known)
+			statement_cache(c, s);
+	}
+	s->connection = c;
+	s->busy = true;
 	*ret_statement = s;
 	return 0;
 }
 
 void peal__statement_put(struct peal__statement *s)
 {
-	s->connection->db->driver->reset(s);
+	struct peal__connection *c = s->connection;
+
+	c->db->driver->reset(s);
 	s->busy = s->cut_off = false;
 	s->reading = PEAL__READ_ALL;
 	if (!s->cached)
-		statement_free(s);
+		statement_free(c, s);
+	peal__connection_done(c);
 }
 
 int peal__statement_bind(struct peal__statement *s, size_t index, const struct peal_value *value,
@@ -262,7 +299,7 @@ int peal__connection_run(struct peal__connection *c, const char *sql,
 	if (r == PEAL_DONE) {
 		r = 0;
 		if (ret_changes)
-			*ret_changes = c->db->driver->changes(c);
+			*ret_changes = c->db->driver->changes(s);
 	}
 	peal__statement_put(s);
 	return r;
@@ -273,46 +310,44 @@ int peal__connection_run(struct peal__connection *c, const char *sql,
 static void connection_free(struct peal__connection *c)
 {
 	peal__transaction_end_all(c);
-	while (c->oldest) {
-		struct peal__statement *s = c->oldest;
-
-		statement_uncache(s);
-		statement_free(s);
-	}
-	c->db->driver->close(c);
 	peal__transaction_fini(c);
+	if (c->line)
+		peal__line_put(c);
 	peal__db_free(c);
 }
 
-/* The thread has ended: another one may have its connection. */
-static void connection_hand_on(void *pointer)
+/*
+ * The thread has ended: another one may have its line. When a cursor of it has not been freed, that keeps both until
+ * the database is closed.
+ */
+static void connection_end(void *pointer)
 {
-	struct peal__connection *c = pointer;
+	struct peal__connection *c = pointer, **at;
 	struct peal_db *db = c->db;
 
-	if (is_foreign(db))
+	if (peal__db_is_foreign(db))
 		return;
 	peal__transaction_end_all(c);
+	if (c->uses)
+		return;
 	pthread_mutex_lock(&db->lock);
-	c->idle_next = db->idle;
-	db->idle = c;
+	for (at = &db->connections; *at != c;)
+		at = &(*at)->next;
+	*at = c->next;
 	pthread_mutex_unlock(&db->lock);
+	connection_free(c);
 }
 
 static int connection_new(struct peal_db *db, struct peal__connection **ret_connection,
 			  struct peal_error *error)
 {
 	struct peal__connection *c = peal__db_alloc(sizeof(*c));
-	int r;
 
-	if (!c)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	c->db = db;
-	r = db->driver->open(c, error);
-	if (r < 0) {
+	if (!c || pthread_setspecific(db->key, c) != 0) {
 		peal__db_free(c);
-		return r;
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
+	c->db = db;
 	pthread_mutex_lock(&db->lock);
 	c->next = db->connections;
 	db->connections = c;
@@ -321,7 +356,7 @@ static int connection_new(struct peal_db *db, struct peal__connection **ret_conn
 	return 0;
 }
 
-static int send_created(struct peal__connection *c, struct peal_error *error)
+int peal__send_connection_created(struct peal__connection *c, struct peal_error *error)
 {
 	if (!peal_signal_is_heard(&peal_connection_created))
 		return 0;
@@ -339,7 +374,7 @@ static bool is_lost(struct peal__connection *c)
 	return c->lost || (driver->is_alive && !driver->is_alive(c));
 }
 
-static int connection_renew(struct peal__connection *c, struct peal_error *error)
+static int renew(struct peal__connection *c, struct peal_error *error)
 {
 	int r;
 
@@ -350,52 +385,34 @@ static int connection_renew(struct peal__connection *c, struct peal_error *error
 		return r;
 	c->lost = false;
 	c->generation++;
-	return send_created(c, error);
+	return peal__send_connection_created(c, error);
 }
 
-static int connection_begin(struct peal_db *db, struct peal__connection **ret_connection,
-			    struct peal_error *error)
+int peal__connection_refresh(struct peal__connection *c, struct peal_error *error)
 {
-	struct peal__connection *c;
-	bool is_new = false;
-	int r;
-
-	pthread_mutex_lock(&db->lock);
-	c = db->idle;
-	if (c)
-		db->idle = c->idle_next;
-	pthread_mutex_unlock(&db->lock);
-	if (!c) {
-		r = connection_new(db, &c, error);
-		if (r < 0)
-			return r;
-		is_new = true;
-	}
-	if (pthread_setspecific(db->key, c) != 0) {
-		connection_hand_on(c);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	}
-	*ret_connection = c;
-	if (is_new)
-		return send_created(c, error);
-	return is_lost(c) ? connection_renew(c, error) : 0;
+	return PEAL_UNLIKELY(is_lost(c)) ? renew(c, error) : 0;
 }
 
 int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection,
 			struct peal_error *error)
 {
 	struct peal__connection *c;
+	int r = 0;
 
-	if (PEAL_UNLIKELY(is_foreign(db)))
+	if (PEAL_UNLIKELY(peal__db_is_foreign(db)))
 		return peal_error_set(
 			error, PEAL_EFORK,
 			"the database \"%s\" was opened before fork(): open it again in the child",
 			db->alias);
 	c = pthread_getspecific(db->key);
 	if (PEAL_UNLIKELY(!c))
-		return connection_begin(db, ret_connection, error);
+		r = connection_new(db, &c, error);
+	if (r < 0)
+		return r;
 	*ret_connection = c;
-	return PEAL_UNLIKELY(is_lost(c)) ? connection_renew(c, error) : 0;
+	if (c->line)
+		return peal__connection_refresh(c, error);
+	return db->options.max_connections ? 0 : peal__line_take(c, error);
 }
 
 int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
@@ -491,12 +508,14 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 	db->options = options ? *options : (struct peal_db_options){ .alias = NULL };
 	if (!db->options.busy_timeout_ms)
 		db->options.busy_timeout_ms = 10000;
+	if (!db->options.pool_timeout_ms)
+		db->options.pool_timeout_ms = 30000;
 	db->alias = peal__db_text_copy(db->options.alias ? db->options.alias : "default");
 	db->options.alias = db->alias;
 	db->url = peal__db_text_copy(strchr(url, ':') + 1);
 	pthread_once(&fork_once, watch_forks);
 	db->generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
-	if (!db->alias || !db->url || pthread_key_create(&db->key, connection_hand_on) != 0) {
+	if (!db->alias || !db->url || pthread_key_create(&db->key, connection_end) != 0) {
 		db_free(db);
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	}
@@ -525,12 +544,14 @@ static int db_publish(struct peal_db *db, struct peal_error *error)
 static void db_close_all(struct peal_db *db)
 {
 	pthread_key_delete(db->key);
-	while (db->connections && !is_foreign(db)) {
+	while (db->connections && !peal__db_is_foreign(db)) {
 		struct peal__connection *next = db->connections->next;
 
 		connection_free(db->connections);
 		db->connections = next;
 	}
+	if (!peal__db_is_foreign(db))
+		peal__lines_close(db);
 	pthread_mutex_destroy(&db->lock);
 	db_free(db);
 }
@@ -550,10 +571,13 @@ int peal_db_open_with(const char *url, const struct peal_db_options *options,
 		return r;
 	}
 	r = peal__connection_of(db, &c, error);
+	if (r == 0)
+		r = peal__connection_use(c, error);
 	if (r != 0) {
 		peal_db_close(db);
 		return r;
 	}
+	peal__connection_done(c);
 	*ret_db = db;
 	return 0;
 }

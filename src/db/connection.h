@@ -2,15 +2,16 @@
 /*
  * Databases, the connection that each thread has to each of them, and its prepared statements.
  *
- * A connection is used by one thread at a time, so nothing in it is locked. A child of fork() finds its parent's
- * connections foreign: every way to one goes through peal__connection_get(), which looks.
+ * A struct peal__connection belongs to one thread for as long as that lives, so nothing in it is locked and a pointer
+ * to it stays good. What is open to the database is its line, with the prepared statements: it comes when a statement
+ * or a block needs it, and may be another one, or none, as soon as neither is under way (pool.c). A child of fork()
+ * finds its parent's connections foreign: every way to one goes through peal__connection_get(), which looks.
  */
 #ifndef PEAL_DB_CONNECTION_H
 #define PEAL_DB_CONNECTION_H
 
 #include "driver.h"
-
-#include <pthread.h>
+#include "turn.h"
 
 #define PEAL__STATEMENTS_MAX 128 /* kept prepared per connection */
 #define PEAL__STATEMENT_BUCKETS 256
@@ -24,9 +25,13 @@ struct peal_db {
 	unsigned generation;                  /* of the process that opened it */
 	unsigned serial;                      /* names a database in memory */
 	pthread_key_t key;                    /* the thread's connection */
-	pthread_mutex_t lock;                 /* of the two lists */
+	pthread_mutex_t lock;                 /* of what follows */
 	struct peal__connection *connections; /* all */
-	struct peal__connection *idle;        /* of threads that have ended */
+	struct peal__line *idle;              /* the last one put there first */
+	struct peal__turn *waiters; /* for a line; each is given one, or NULL to open one */
+	uint32_t line_count;        /* all, also those that are being opened */
+	uint32_t idle_count;
+	uint32_t waiting;
 };
 
 /* A prepared statement. In the cache while unused and used; another one with the same text is made when it is busy. */
@@ -52,16 +57,26 @@ struct peal__statement {
 struct peal__hook;
 struct peal__block;
 
-struct peal__connection {
-	struct peal_db *db;
+/* handle, lost and generation are kept here only while it is with no thread. */
+struct peal__line {
+	struct peal__line *next; /* of those that are idle */
+	int64_t idle_since;
 	void *handle;
-	bool lost;           /* set by the driver: the server is gone */
-	unsigned generation; /* counts how often it was opened again */
-	struct peal__connection *next, *idle_next;
-
+	bool lost;
+	unsigned generation;
 	struct peal__statement *buckets[PEAL__STATEMENT_BUCKETS];
 	struct peal__statement *oldest, *newest;
 	size_t statement_count;
+};
+
+struct peal__connection {
+	struct peal_db *db;
+	struct peal__line *line; /* NULL: none at present */
+	void *handle;            /* the driver's, of the line */
+	bool lost;               /* set by the driver: the server is gone */
+	unsigned generation;     /* counts how often it was opened again */
+	unsigned uses;           /* of the line: statements that are out, a block, ... */
+	struct peal__connection *next;
 	struct peal__statement *open_cursors; /* those that end with a block */
 
 	/* transaction.c */
@@ -72,11 +87,45 @@ struct peal__connection {
 	bool broken; /* nothing may touch the database before a block has rolled back */
 };
 
-/* The calling thread's connection to a database, opened when needed. */
+bool peal__db_is_foreign(const struct peal_db *db);
+
+/* The calling thread's connection to a database; it has a line, unless their number is limited. */
 int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
 			 struct peal_error *error);
 int peal__connection_of(struct peal_db *db, struct peal__connection **ret_connection,
 			struct peal_error *error);
+
+/* ---- Lines: pool.c ---------------------------------------------------------------------------------------------- */
+
+/* Get a line for a connection that has none: an idle one, a new one, or after waiting. It is alive. */
+int peal__line_take(struct peal__connection *connection, struct peal_error *error);
+/* Give it back: to the first that waits, or to the idle ones. Nothing of it is in use. */
+void peal__line_put(struct peal__connection *connection);
+void peal__lines_close(struct peal_db *db); /* the idle ones */
+
+/* The connection has a line, and keeps it until as many calls of done. */
+static inline int peal__connection_use(struct peal__connection *connection,
+				       struct peal_error *error)
+{
+	int r = PEAL_UNLIKELY(!connection->line) ? peal__line_take(connection, error) : 0;
+
+	if (r == 0)
+		connection->uses++;
+	return r;
+}
+
+static inline void peal__connection_done(struct peal__connection *connection)
+{
+	if (--connection->uses == 0 && connection->db->options.max_connections)
+		peal__line_put(connection);
+}
+
+/* For pool.c: open a line again when its server has gone away, outside of a block. */
+int peal__connection_refresh(struct peal__connection *connection, struct peal_error *error);
+int peal__send_connection_created(struct peal__connection *connection, struct peal_error *error);
+void peal__statements_free(struct peal__connection *connection);
+
+/* ---- Statements --------------------------------------------------------------------------------------------------- */
 
 /*
  * A statement ready to be bound, to be given back by peal__statement_put(). PEAL_ETRANSACTION while the transaction is
@@ -106,7 +155,9 @@ int peal__connection_run(struct peal__connection *connection, const char *sql,
 			 const struct peal_value *values, size_t count, int64_t *ret_changes,
 			 struct peal_error *error);
 
-/* transaction.c: roll back what is open, drop the hooks, before the connection is closed or handed on. */
+/* ---- Transactions: transaction.c ---------------------------------------------------------------------------------- */
+
+/* Roll back what is open, drop the hooks, before the connection is closed or handed on. */
 void peal__transaction_end_all(struct peal__connection *connection);
 void peal__transaction_fini(struct peal__connection *connection);
 /* Called after each error of the database. */

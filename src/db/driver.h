@@ -113,8 +113,9 @@ struct peal__driver {
 		    struct peal_value *values, struct peal_error *error);
 	void (*reset)(struct peal__statement *statement);
 
-	int64_t (*changes)(struct peal__connection *connection);   /* of the last statement */
-	int64_t (*insert_id)(struct peal__connection *connection); /* of the last INSERT */
+	/* Of a statement that is done and has not been put back: rows changed, the key of the last row inserted. */
+	int64_t (*changes)(struct peal__statement *statement);
+	int64_t (*insert_id)(struct peal__statement *statement);
 };
 
 extern const struct peal__driver peal__sqlite_driver;

@@ -818,14 +818,16 @@ static void reset(struct peal__statement *s)
 	s->width = st->shape->column_count;
 }
 
-static int64_t changes(struct peal__connection *c)
+static int64_t changes(struct peal__statement *s)
 {
+	const struct peal__connection *c = s->connection;
+
 	return c->handle ? pg_of(c)->changes : 0;
 }
 
-static int64_t insert_id(struct peal__connection *c)
+static int64_t insert_id(struct peal__statement *s)
 {
-	(void)c;
+	(void)s;
 	return 0;
 }
 

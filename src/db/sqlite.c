@@ -350,14 +350,14 @@ static void reset(struct peal__statement *s)
 	sqlite3_clear_bindings(s->handle);
 }
 
-static int64_t changes(struct peal__connection *c)
+static int64_t changes(struct peal__statement *s)
 {
-	return sqlite3_changes64(peal__sqlite_of(c));
+	return sqlite3_changes64(peal__sqlite_of(s->connection));
 }
 
-static int64_t insert_id(struct peal__connection *c)
+static int64_t insert_id(struct peal__statement *s)
 {
-	return sqlite3_last_insert_rowid(peal__sqlite_of(c));
+	return sqlite3_last_insert_rowid(peal__sqlite_of(s->connection));
 }
 
 const struct peal__driver peal__sqlite_driver = {

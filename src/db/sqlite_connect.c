@@ -3,6 +3,7 @@
 #include "sqlite.h"
 
 #include "heap.h"
+#include "turn.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -190,19 +191,11 @@ static bool log_is_safe(void)
 
 /* ---- Time-outs --------------------------------------------------------------------------------------------------- */
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
 static int is_late(void *handle)
 {
 	const struct peal__sqlite *sqlite = handle;
 
-	return sqlite->deadline && now() > sqlite->deadline;
+	return sqlite->deadline && peal__monotonic() > sqlite->deadline;
 }
 
 void peal__sqlite_limit_time(struct peal__connection *c)
@@ -210,7 +203,8 @@ void peal__sqlite_limit_time(struct peal__connection *c)
 	struct peal__sqlite *sqlite = c->handle;
 
 	if (c->db->options.statement_timeout_ms)
-		sqlite->deadline = now() + c->db->options.statement_timeout_ms * INT64_C(1000000);
+		sqlite->deadline =
+			peal__monotonic() + c->db->options.statement_timeout_ms * INT64_C(1000000);
 }
 
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */

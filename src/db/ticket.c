@@ -2,6 +2,7 @@
 #include "ticket.h"
 
 #include "heap.h"
+#include "turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NANOSECONDS INT64_C(1000000000)
-
-struct waiter {
-	struct waiter *next;
-	pthread_cond_t turn;
-	bool granted;
-};
-
 /* The threads of this process that want one ticket. */
 struct queue {
 	struct queue *next;
@@ -27,7 +20,7 @@ struct queue {
 	ino_t inode;
 	size_t references;
 	bool taken;
-	struct waiter *first;
+	struct peal__turn *first;
 };
 
 struct peal__ticket {
@@ -180,62 +173,13 @@ void peal__ticket_close(struct peal__ticket *ticket)
 
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * NANOSECONDS + time.tv_nsec;
-}
-
-static void waiter_init(struct waiter *waiter)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&waiter->turn, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
-static struct waiter **end_of(struct queue *queue)
-{
-	struct waiter **at = &queue->first;
-
-	while (*at)
-		at = &(*at)->next;
-	return at;
-}
-
-/* Under the lock. */
-static int queue_wait(struct queue *queue, int64_t deadline)
-{
-	struct timespec until = { .tv_sec = deadline / NANOSECONDS,
-				  .tv_nsec = deadline % NANOSECONDS };
-	struct waiter waiter = { .next = NULL };
-	struct waiter **at;
-	int r = 0;
-
-	waiter_init(&waiter);
-	*end_of(queue) = &waiter;
-	while (!waiter.granted && r == 0)
-		r = pthread_cond_timedwait(&waiter.turn, &lock, &until);
-	if (!waiter.granted) {
-		for (at = &queue->first; *at != &waiter;)
-			at = &(*at)->next;
-		*at = waiter.next;
-	}
-	pthread_cond_destroy(&waiter.turn);
-	return waiter.granted ? 0 : -r;
-}
-
 static int queue_enter(struct queue *queue, int64_t deadline)
 {
 	int r = 0;
 
 	pthread_mutex_lock(&lock);
 	if (queue->taken)
-		r = queue_wait(queue, deadline);
+		r = peal__turn_wait(&queue->first, &lock, deadline, NULL);
 	else
 		queue->taken = true;
 	pthread_mutex_unlock(&lock);
@@ -244,17 +188,8 @@ static int queue_enter(struct queue *queue, int64_t deadline)
 
 static void queue_leave(struct queue *queue)
 {
-	struct waiter *waiter;
-
 	pthread_mutex_lock(&lock);
-	waiter = queue->first;
-	if (waiter) {
-		queue->first = waiter->next;
-		waiter->granted = true;
-		pthread_cond_signal(&waiter->turn);
-	} else {
-		queue->taken = false;
-	}
+	queue->taken = peal__turn_grant(&queue->first, NULL);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -279,11 +214,11 @@ static int try_turn(int file)
 static int poll_until(int (*try)(int file), int file, int64_t shortest, int64_t deadline)
 {
 	const int64_t longest = 1000000;
-	int64_t begin = now();
+	int64_t begin = peal__monotonic();
 	int r = try(file);
 
 	while (r == -EWOULDBLOCK || r == -EACCES || r == -EINTR) {
-		int64_t time = now();
+		int64_t time = peal__monotonic();
 		int64_t pause = (time - begin) / 16;
 
 		if (time >= deadline)
@@ -316,7 +251,7 @@ static int file_wait(struct peal__ticket *ticket, int64_t deadline)
 
 int peal__ticket_take(struct peal__ticket *ticket, unsigned timeout_ms)
 {
-	int64_t deadline = now() + (int64_t)timeout_ms * 1000000;
+	int64_t deadline = peal__monotonic() + (int64_t)timeout_ms * 1000000;
 	int r = queue_enter(ticket->queue, deadline);
 
 	if (r < 0)

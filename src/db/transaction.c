@@ -174,8 +174,13 @@ static int block_begin(struct peal__connection *c, const struct peal_atomic_opti
 	if (!peal__db_grow(&c->blocks, &c->block_capacity, c->block_count, sizeof(*c->blocks)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	if (!c->block_count) {
+		r = peal__connection_use(c, error);
+		if (r != 0)
+			return r;
 		r = driver->execute(c, options->read_only ? driver->begin_read_only : driver->begin,
 				    error);
+		if (r < 0)
+			peal__connection_done(c);
 	} else if (options->durable) {
 		return peal_error_set(error, PEAL_ETRANSACTION,
 				      "a durable block must be the outermost one");
@@ -196,18 +201,20 @@ static int block_begin(struct peal__connection *c, const struct peal_atomic_opti
 static int outermost_end(struct peal__connection *c, int result, struct peal_error *error)
 {
 	const struct peal__driver *driver = c->db->driver;
-	bool broken = c->broken;
+	bool broken = c->broken, committed;
 	int r = 0;
 
 	c->broken = false;
 	peal__cursors_leave(c, 0, true);
 	if (result == 0 && !broken)
 		r = driver->commit(c, error);
-	if (r == 0 && result == 0 && !broken)
-		return hooks_run(c, error);
+	committed = r == 0 && result == 0 && !broken;
 	/* A failed COMMIT leaves the transaction open; an error before it may have ended it already. */
-	if (driver->transaction_state(c) != PEAL__TRANSACTION_NONE)
+	if (!committed && driver->transaction_state(c) != PEAL__TRANSACTION_NONE)
 		driver->execute(c, "ROLLBACK", NULL);
+	peal__connection_done(c);
+	if (committed)
+		return hooks_run(c, error);
 	hooks_drop(c, 0);
 	if (r < 0)
 		return r;

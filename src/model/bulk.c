@@ -386,7 +386,7 @@ static int update_one(struct bulk_update *update, const struct peal_instance *in
 	while (r == 0)
 		r = peal__statement_step(s, NULL, NULL, update->error);
 	if (r == PEAL_DONE)
-		update->changes += update->connection->db->driver->changes(update->connection);
+		update->changes += update->connection->db->driver->changes(s);
 	if (s)
 		peal__statement_put(s);
 	return r == PEAL_DONE ? 0 : r;

@@ -560,7 +560,7 @@ int peal__compiled_run(struct peal__compiled *compiled, struct peal__connection 
 	if (r == PEAL_DONE) {
 		r = 0;
 		if (ret_changes)
-			*ret_changes = c->db->driver->changes(c);
+			*ret_changes = c->db->driver->changes(s);
 	}
 	peal__statement_put(s);
 	return r;

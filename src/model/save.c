@@ -14,7 +14,7 @@ struct save {
 	const struct peal_save_options *options;
 	struct peal__connection *connection;
 	struct peal_error *error;
-	struct peal_value new_key;              /* from INSERT ... RETURNING */
+	struct peal_value new_key;              /* of the inserted row */
 	const struct peal_names *update_fields; /* NULL: all */
 	bool written[PEAL_FIELDS_MAX];          /* the columns of update_fields */
 	struct peal__track track;               /* of a model with .track_changes */
@@ -189,6 +189,7 @@ int peal__bind_column(const struct peal_instance *instance, struct peal__stateme
 static int run(struct save *save, const char *sql, bool with_key_column, bool by_key,
 	       int64_t *ret_changes)
 {
+	const struct peal__driver *driver = save->connection->db->driver;
 	const struct peal__model_state *state = save->state;
 	bool some = !with_key_column && by_key && save->update_fields;
 	struct peal__statement *s = NULL;
@@ -206,7 +207,9 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 		r = peal__statement_step(s, NULL, s->width ? &save->new_key : NULL, save->error);
 	if (r == PEAL_DONE) {
 		r = 0;
-		*ret_changes = save->connection->db->driver->changes(save->connection);
+		*ret_changes = driver->changes(s);
+		if (!by_key && !with_key_column && !s->width)
+			save->new_key = peal_value_int(driver->insert_id(s));
 	}
 	peal__statement_put(s);
 	return r;
@@ -292,10 +295,7 @@ static int insert(struct save *save, bool with_key)
 	if (r == 0)
 		r = run(save, sql, with_key, false, &changes);
 	if (r == 0 && !with_key) {
-		struct peal_value id =
-			driver->dialect.returning
-				? save->new_key
-				: peal_value_int(driver->insert_id(save->connection));
+		struct peal_value id = save->new_key;
 
 		r = peal__column_accept(save->state, key, &id, save->error);
 		if (r == 0)

@@ -543,11 +543,14 @@ static int count_created(struct peal_call *call, const struct peal_connection_cr
 	return 0;
 }
 
-TEST(backend_killed_between_statements)
+static void killed_between_statements(uint32_t max_connections)
 {
-	struct peal_db *db = open_database(), *other = open_as(database_url(), "other");
+	struct peal_db *other = open_as(database_url(), "other"), *db;
 	int created = 0;
 
+	T_OK(peal_db_open_with(database_url(),
+			       &(struct peal_db_options){ .max_connections = max_connections }, &db,
+			       NULL));
 	exec("CREATE TABLE t (a integer)");
 	T_INT(number_of("SELECT count(*) FROM t"), 0);
 	T_OK(PEAL_CONNECT(peal_connection_created, count_created, .user = &created));
@@ -558,16 +561,26 @@ TEST(backend_killed_between_statements)
 		T_INT(created, i);
 	}
 	T_OK(PEAL_DISCONNECT(peal_connection_created, count_created, .user = &created));
+	exec("DROP TABLE t");
 	peal_db_close(other);
 	peal_db_close(db);
 }
 
-TEST(backend_killed_inside_a_block)
+TEST(backend_killed_between_statements)
 {
-	struct peal_db *db = open_database(), *other = open_as(database_url(), "other");
+	killed_between_statements(0);
+	killed_between_statements(1);
+}
+
+static void killed_inside_a_block(uint32_t max_connections)
+{
+	struct peal_db *other = open_as(database_url(), "other"), *db;
 	struct peal_error error = { 0 };
 	int r, inner = 0;
 
+	T_OK(peal_db_open_with(database_url(),
+			       &(struct peal_db_options){ .max_connections = max_connections }, &db,
+			       NULL));
 	exec("CREATE TABLE t (a integer)");
 	PEAL_ATOMIC(r, &error) {
 		exec("INSERT INTO t VALUES (1)");
@@ -591,8 +604,15 @@ TEST(backend_killed_inside_a_block)
 	}
 	T_CODE(r, PEAL_ECONNECTION);
 	T_INT(number_of("SELECT count(*) FROM t"), 0);
+	exec("DROP TABLE t");
 	peal_db_close(other);
 	peal_db_close(db);
+}
+
+TEST(backend_killed_inside_a_block)
+{
+	killed_inside_a_block(0);
+	killed_inside_a_block(1);
 }
 
 TEST(backend_killed_under_a_cursor)

@@ -149,7 +149,7 @@ static size_t statements(void)
 	struct peal__connection *c;
 
 	T_OK(peal__connection_get(NULL, &c, NULL));
-	return c->statement_count;
+	return c->line->statement_count;
 }
 
 static void expect(const char *text, const struct peal_model *model, const char *name)
@@ -608,7 +608,7 @@ static int look_for_readers(struct peal_call *call, const struct peal_post_init_
 	(void)call;
 	(void)args;
 	T_OK(peal__connection_get(NULL, &c, NULL));
-	for (const struct peal__statement *s = c->oldest; s; s = s->newer)
+	for (const struct peal__statement *s = c->line->oldest; s; s = s->newer)
 		T_FALSE(s->busy);
 	return 0;
 }
