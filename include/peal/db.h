@@ -108,13 +108,13 @@ PEAL_API const char *peal_db_vendor(const struct peal_db *db);
 PEAL_API int peal_db_release(const char *database);
 
 /* How many connections a database has at this moment. */
-struct peal_db_stats {
+struct peal_db_counts {
 	uint32_t limit;   /* .max_connections; 0: none */
 	uint32_t open;    /* to the database, or being opened */
 	uint32_t held;    /* of these: by threads; the others are idle */
 	uint32_t waiting; /* threads that wait for one */
 };
-PEAL_API void peal_db_stats(struct peal_db *db, struct peal_db_stats *ret_stats);
+PEAL_API void peal_db_stats(struct peal_db *db, struct peal_db_counts *ret_stats);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Transactions

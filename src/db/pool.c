@@ -82,7 +82,7 @@ static void unlock_and_close_old(struct peal_db *db)
 
 /* ---- Taking -------------------------------------------------------------------------------------------------------- */
 
-static int no_line(const struct peal_db *db, const struct peal_db_stats *stats,
+static int no_line(const struct peal_db *db, const struct peal_db_counts *stats,
 		   struct peal_error *error)
 {
 	return peal_error_set(
@@ -93,9 +93,9 @@ static int no_line(const struct peal_db *db, const struct peal_db_stats *stats,
 		db->alias, db->options.pool_timeout_ms, stats->held, stats->limit, stats->waiting);
 }
 
-static struct peal_db_stats stats_of(const struct peal_db *db)
+static struct peal_db_counts stats_of(const struct peal_db *db)
 {
-	return (struct peal_db_stats){
+	return (struct peal_db_counts){
 		.limit = db->options.max_connections,
 		.open = db->line_count,
 		.held = db->line_count - db->idle_count,
@@ -107,7 +107,7 @@ static struct peal_db_stats stats_of(const struct peal_db *db)
 static int line_wait(struct peal_db *db, struct peal__line **ret_line, struct peal_error *error)
 {
 	int64_t deadline = peal__monotonic() + db->options.pool_timeout_ms * (NANOSECONDS / 1000);
-	struct peal_db_stats stats;
+	struct peal_db_counts stats;
 	void *gift = NULL;
 	int r;
 
@@ -216,9 +216,9 @@ void peal__lines_close(struct peal_db *db)
 
 /* ---- The public side ----------------------------------------------------------------------------------------------- */
 
-void peal_db_stats(struct peal_db *db, struct peal_db_stats *ret_stats)
+void peal_db_stats(struct peal_db *db, struct peal_db_counts *ret_stats)
 {
-	*ret_stats = (struct peal_db_stats){ 0 };
+	*ret_stats = (struct peal_db_counts){ 0 };
 	if (peal__db_is_foreign(db))
 		return;
 	pthread_mutex_lock(&db->lock);
