@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * peal/bulk.h: many rows at once. No save signals are sent; the init signals are those of the instances themselves.
+ * peal_post_bulk (peal/model_signals.h) tells whoever listens of the whole.
  *
  *	struct peal_instance *rows[1000];
  *	...

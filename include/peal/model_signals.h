@@ -6,11 +6,12 @@
  *	peal_pre_save, peal_post_save        peal_save() and what stands on it; never for an update by query
  *	peal_pre_delete, peal_post_delete    each row that a deletion takes, cascades included
  *	peal_m2m_changed                     a many-to-many relation changes; the sender is the relation's table
+ *	peal_post_bulk                       many rows were written at once, which sends none of the signals above
  *	peal_class_prepared                  a model was registered; just before it can be found by name
  *
  * What a receiver does when it returns an error: in pre_save nothing is written; in post_save the row stays, unless a
  * surrounding transaction is rolled back; in pre_delete and post_delete the whole deletion is rolled back, and in
- * m2m_changed the whole change. The error is what the operation returns.
+ * m2m_changed and post_bulk the whole change. The error is what the operation returns.
  */
 #ifndef PEAL_MODEL_SIGNALS_H
 #define PEAL_MODEL_SIGNALS_H
@@ -102,6 +103,54 @@ struct PEAL_NAMED_ONLY peal_m2m_changed_args {
 	const char *database;
 };
 
+/* What has written many rows. */
+enum peal_bulk_operation {
+	PEAL_BULK_CREATED = 1,  /* peal_bulk_create() */
+	PEAL_BULK_UPDATED = 2,  /* peal_bulk_update() */
+	PEAL_QUERY_UPDATED = 3, /* peal_query_update(); a deletion by PEAL_SET_NULL and its like */
+	PEAL_QUERY_DELETED = 4, /* peal_query_delete(); any deletion, by PEAL_CASCADE */
+};
+
+/* "bulk_create", "bulk_update", "update", "delete"; "?" for any other number. */
+PEAL_API const char *peal_bulk_operation_name(uint32_t operation);
+
+/*
+ * Rows of the sender were created, changed or deleted together: after the write, in the transaction of the operation.
+ * (Django has no such signal, and sends nothing for most of these writes.) It says what was done to the database, not
+ * who was told: the rows of a deletion that have sent post_delete each are in it as well. The row that peal_delete() was
+ * given, saves, m2m operations and what the database does itself (PEAL_DB_CASCADE, SQL) are not. No rows, no signal.
+ *
+ *	static int drop_cached(struct peal_call *call, const struct peal_post_bulk_args *args)
+ *	{
+ *		const struct peal_params *keys;
+ *		int r = peal_bulk_keys(args, &keys, call->error);
+ *
+ *		for (size_t i = 0; r == 0 && i < keys->count; i++)
+ *			cache_drop(keys->items[i].as.integer);
+ *		return r;
+ *	}
+ *	PEAL_CONNECT(peal_post_bulk, drop_cached, .sender = &student_model);
+ *
+ * While a receiver is connected for the model, updates and deletions by query give their keys back (RETURNING), and
+ * an update by query has a transaction of its own; it stays one statement, and no row is loaded.
+ */
+struct PEAL_NAMED_ONLY peal_post_bulk_args {
+	uint32_t operation; /* enum peal_bulk_operation */
+	const char *database;
+	int64_t rows; /* that there were */
+	const struct peal_names
+		*fields; /* that were written, by the names of their members; NULL: all */
+	struct peal__affected *affected; /* for peal_bulk_keys() */
+};
+
+/*
+ * The keys of the rows, in no particular order, as they are after the write; good until the signal was sent. They can be
+ * given to peal_query_in_bulk().
+ */
+PEAL_API PEAL_MUST_CHECK int peal_bulk_keys(const struct peal_post_bulk_args *args,
+					    const struct peal_params **ret_keys,
+					    struct peal_error *error);
+
 struct PEAL_NAMED_ONLY peal_class_prepared_args {
 	const struct peal_model *model;
 };
@@ -113,6 +162,7 @@ PEAL__SIGNAL_EXPORT(peal_post_save);
 PEAL__SIGNAL_EXPORT(peal_pre_delete);
 PEAL__SIGNAL_EXPORT(peal_post_delete);
 PEAL__SIGNAL_EXPORT(peal_m2m_changed);
+PEAL__SIGNAL_EXPORT(peal_post_bulk);
 PEAL__SIGNAL_EXPORT(peal_class_prepared);
 
 PEAL_END_DECLS

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "state.h"
+#include "post_bulk.h"
 
 #define PARAMETERS 1000 /* of one statement, about */
 
@@ -16,8 +16,9 @@ struct bulk {
 	struct peal_error *error;
 	struct peal_instance **rows; /* sorted: those with a key first */
 	size_t count, with_key;
-	struct peal_value *keys; /* given by the database, for the rows behind them */
-	struct peal__text sql;   /* of a statement for sql_rows rows */
+	struct peal_value *keys;         /* given by the database, for the rows behind them */
+	struct peal__affected *affected; /* NULL: nobody listens */
+	struct peal__text sql;           /* of a statement for sql_rows rows */
 	size_t sql_rows;
 	bool sql_with_key;
 };
@@ -116,6 +117,13 @@ static bool returns_keys(const struct bulk *bulk, bool with_key)
 	return !with_key && !bulk->options->ignore_conflicts;
 }
 
+/* Which rows the database has left out, or written under another key, is only asked when somebody listens. */
+static bool asks_for_keys(const struct bulk *bulk)
+{
+	return bulk->affected &&
+	       (bulk->options->ignore_conflicts || bulk->options->update_fields.count);
+}
+
 static int make_sql(struct bulk *bulk, size_t rows, bool with_key)
 {
 	const struct peal__model_state *state = bulk->state;
@@ -138,7 +146,7 @@ static int make_sql(struct bulk *bulk, size_t rows, bool with_key)
 	else
 		peal__text_add(&bulk->sql, " DEFAULT VALUES");
 	add_conflict(bulk);
-	if (returns_keys(bulk, with_key)) {
+	if (returns_keys(bulk, with_key) || asks_for_keys(bulk)) {
 		peal__text_add(&bulk->sql, " RETURNING ");
 		peal__text_add_name(&bulk->sql, state->columns[state->key].db_name);
 	}
@@ -166,8 +174,11 @@ static int insert_batch(struct bulk *bulk, size_t first, size_t rows, bool with_
 	for (size_t row = first; r == 0; row++) {
 		struct peal_value key = { 0 };
 
-		r = peal__statement_step(s, NULL, s->width ? &key : NULL, bulk->error);
-		if (r == 0 && s->width && row < first + rows)
+		r = peal__statement_step(s, &state->value_kinds[state->key], s->width ? &key : NULL,
+					 bulk->error);
+		if (r == 0 && asks_for_keys(bulk))
+			r = peal__affected_add(bulk->affected, &key, bulk->error);
+		if (r == 0 && returns_keys(bulk, with_key) && row < first + rows)
 			bulk->keys[row - bulk->with_key] = key;
 	}
 	if (s)
@@ -270,6 +281,26 @@ static int prepare(struct bulk *bulk, struct peal_instance *const *instances)
 	return r;
 }
 
+static int insert_and_tell(struct bulk *bulk)
+{
+	struct peal__affected *affected;
+	int r = peal__affected_new(bulk->state, PEAL_BULK_CREATED, &bulk->affected, bulk->error);
+
+	if (r == 0)
+		r = insert_all(bulk);
+	affected = bulk->affected;
+	if (affected && !asks_for_keys(bulk)) {
+		affected->instances = bulk->rows;
+		affected->instance_count = bulk->count;
+	}
+	if (affected)
+		affected->rows = (int64_t)(affected->instance_count + affected->count);
+	if (r == 0)
+		r = peal__affected_send(affected, bulk->connection, bulk->error);
+	peal__affected_free(affected);
+	return r;
+}
+
 int peal_bulk_create(const struct peal_model *model, struct peal_instance *const *instances,
 		     size_t count, const struct peal_bulk_options *options,
 		     struct peal_error *error)
@@ -295,7 +326,7 @@ int peal_bulk_create(const struct peal_model *model, struct peal_instance *const
 	if (r == 0) {
 		PEAL_ATOMIC_WITH(r, error, .database = bulk.options->database,
 				 .no_savepoint = true) {
-			r = insert_all(&bulk);
+			r = insert_and_tell(&bulk);
 		}
 	}
 	peal__text_fini(&bulk.sql);
@@ -314,6 +345,7 @@ struct bulk_update {
 	size_t column_count;
 	struct peal__text sql;
 	int64_t changes;
+	struct peal__affected *affected; /* NULL: nobody listens */
 };
 
 static int update_columns(struct bulk_update *update, const struct peal_names *fields)
@@ -374,7 +406,9 @@ static void update_sql(struct bulk_update *update)
 
 static int update_one(struct bulk_update *update, const struct peal_instance *instance)
 {
+	struct peal_value key = peal_key(instance);
 	struct peal__statement *s = NULL;
+	int64_t changes = 0;
 	size_t n = update->column_count;
 	int r = peal__statement_get(update->connection, update->sql.data, update->sql.size, &s,
 				    update->error);
@@ -385,11 +419,16 @@ static int update_one(struct bulk_update *update, const struct peal_instance *in
 		r = peal__bind_column(instance, s, n, update->state->key, update->error);
 	while (r == 0)
 		r = peal__statement_step(s, NULL, NULL, update->error);
-	if (r == PEAL_DONE)
-		update->changes += update->connection->db->driver->changes(s);
+	if (r == PEAL_DONE) {
+		r = 0;
+		changes = update->connection->db->driver->changes(s);
+	}
 	if (s)
 		peal__statement_put(s);
-	return r == PEAL_DONE ? 0 : r;
+	update->changes += changes;
+	if (update->affected && changes)
+		r = peal__affected_add(update->affected, &key, update->error);
+	return r;
 }
 
 struct place {
@@ -441,6 +480,26 @@ static int update_all(struct bulk_update *update, struct peal_instance *const *i
 	return r;
 }
 
+static int update_and_tell(struct bulk_update *update, struct peal_instance *const *instances,
+			   size_t count)
+{
+	int r = peal__affected_new(update->state, PEAL_BULK_UPDATED, &update->affected,
+				   update->error);
+	struct peal__affected *affected = update->affected;
+
+	for (size_t i = 0; i < update->column_count && affected && r == 0; i++)
+		r = peal__affected_add_field(
+			affected, update->state->columns[update->columns[i]].name, update->error);
+	if (r == 0)
+		r = update_all(update, instances, count);
+	if (affected)
+		affected->rows = update->changes;
+	if (r == 0)
+		r = peal__affected_send(affected, update->connection, update->error);
+	peal__affected_free(affected);
+	return r;
+}
+
 int peal_bulk_update(const struct peal_model *model, struct peal_instance *const *instances,
 		     size_t count, const struct peal_names *fields, const char *database,
 		     int64_t *ret_count, struct peal_error *error)
@@ -460,7 +519,7 @@ int peal_bulk_update(const struct peal_model *model, struct peal_instance *const
 		update_sql(&update);
 		PEAL_ATOMIC_WITH(r, error, .database = database, .no_savepoint = true) {
 			r = update.sql.failed ? no_memory(error)
-					      : update_all(&update, instances, count);
+					      : update_and_tell(&update, instances, count);
 		}
 		peal__text_fini(&update.sql);
 	}

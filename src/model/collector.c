@@ -11,7 +11,7 @@
  *
  * A collected model comes before those that its rows refer to by a cascading key that is not nullable, or by RESTRICT.
  */
-#include "query_internal.h"
+#include "post_bulk.h"
 
 #include <stdlib.h>
 
@@ -63,6 +63,8 @@ struct collector {
 	size_t loaded_count, loaded_capacity;
 	struct peal__arena arena; /* keys */
 	struct peal_deleted deleted;
+	struct peal__affected
+		*affected; /* what to tell of rows written together, in reverse order */
 };
 
 static int no_memory(struct collector *c)
@@ -633,8 +635,37 @@ static void add_in(struct peal__compiled *compiled, const char *column,
 	peal__text_add(&compiled->sql, ")");
 }
 
+/* Where rows of the model are gathered that are deleted, or set in a column; *ret is NULL when nobody listens. */
+static int affected_of(struct collector *c, const struct peal__model_state *state,
+		       const struct peal__column *column, struct peal__affected **ret)
+{
+	int r;
+
+	for (*ret = c->affected; *ret; *ret = (*ret)->next)
+		if ((*ret)->state == state &&
+		    (column ? (*ret)->fields.count && (*ret)->fields.items[0] == column->name
+			    : !(*ret)->fields.count))
+			return 0;
+	r = peal__affected_new(state, column ? PEAL_QUERY_UPDATED : PEAL_QUERY_DELETED, ret,
+			       c->error);
+	if (r < 0 || !*ret)
+		return r;
+	(*ret)->next = c->affected;
+	c->affected = *ret;
+	return column ? peal__affected_add_field(*ret, column->name, c->error) : 0;
+}
+
+/* In the order in which they were found. */
+static int send_affected(struct collector *c, struct peal__affected *affected)
+{
+	int r = affected ? send_affected(c, affected->next) : 0;
+
+	return r == 0 ? peal__affected_send(affected, c->connection, c->error) : r;
+}
+
 static int delete_in(struct collector *c, const struct peal__model_state *state, size_t column,
-		     const struct peal_value *keys, size_t count)
+		     const struct peal_value *keys, size_t count, struct peal__affected *affected,
+		     int64_t *ret_total)
 {
 	int64_t total = 0;
 	int r = 0;
@@ -647,9 +678,10 @@ static int delete_in(struct collector *c, const struct peal__model_state *state,
 		peal__text_add_name(&compiled.sql, state->table);
 		add_in(&compiled, state->columns[column].db_name, keys + at,
 		       count - at < BATCH ? count - at : BATCH);
-		r = peal__compiled_run(&compiled, c->connection, &changes, c->error);
+		r = peal__affected_run(affected, &compiled, c->connection, &changes, c->error);
 		total += changes;
 	}
+	*ret_total = total;
 	return r == 0 && total ? count_deleted(c, state->model, total) : r;
 }
 
@@ -659,8 +691,11 @@ static int update_in(struct collector *c, const struct by_query *update)
 	const struct peal__column *column = &state->columns[update->by->column];
 	const struct peal__column *where = update->by_key ? &state->columns[state->key] : column;
 	struct peal_value value = update->value;
+	struct peal__affected *affected = NULL;
 	int r = peal__column_accept(state, column, &value, c->error);
 
+	if (r == 0)
+		r = affected_of(c, state, column, &affected);
 	for (size_t at = 0; at < update->count && r == 0; at += BATCH) {
 		struct peal__compiled compiled = { 0 };
 
@@ -672,21 +707,53 @@ static int update_in(struct collector *c, const struct by_query *update)
 		peal__compile_value(&compiled, &value);
 		add_in(&compiled, where->db_name, update->keys + at,
 		       update->count - at < BATCH ? update->count - at : BATCH);
-		r = peal__compiled_run(&compiled, c->connection, NULL, c->error);
+		r = peal__affected_run(affected, &compiled, c->connection, NULL, c->error);
 	}
 	return r;
+}
+
+static int delete_fast(struct collector *c, const struct by_query *fast)
+{
+	const struct peal__model_state *state = fast->by->model;
+	struct peal__affected *affected;
+	int64_t total;
+	int r = affected_of(c, state, NULL, &affected);
+
+	if (r < 0)
+		return r;
+	return delete_in(c, state, fast->by->column, fast->keys, fast->count, affected, &total);
+}
+
+/* The row that peal_delete() was given is no bulk. */
+static int gather_collected(struct collector *c, const struct collected *model, int64_t total)
+{
+	const struct peal_instance *except = c->origin.instance;
+	struct peal__affected *affected;
+	int r = affected_of(c, model->state, NULL, &affected);
+
+	if (r < 0 || !affected)
+		return r;
+	affected->instances = model->items;
+	affected->instance_count = model->count;
+	affected->except = except;
+	affected->rows +=
+		total - (except && except->model == model->state->model && total > 0 ? 1 : 0);
+	return 0;
 }
 
 static int delete_model(struct collector *c, struct collected *model)
 {
 	struct peal_value *keys = NULL;
+	int64_t total = 0;
 	int r;
 
 	if (!model->count)
 		return 0;
 	r = keys_of(c, model->items, model->count, &keys);
 	if (r == 0)
-		r = delete_in(c, model->state, model->state->key, keys, model->count);
+		r = delete_in(c, model->state, model->state->key, keys, model->count, NULL, &total);
+	if (r == 0)
+		r = gather_collected(c, model, total);
 	if (!peal_signal_is_heard(&peal_post_delete) || is_silent(model->state))
 		return r;
 	for (size_t k = model->count; k-- > 0 && r == 0;)
@@ -698,16 +765,13 @@ static int delete_collected(struct collector *c)
 {
 	int r = send_all_pre_delete(c);
 
-	for (size_t i = 0; i < c->fast.count && r == 0; i++) {
-		const struct by_query *fast = &c->fast.items[i];
-
-		r = delete_in(c, fast->by->model, fast->by->column, fast->keys, fast->count);
-	}
+	for (size_t i = 0; i < c->fast.count && r == 0; i++)
+		r = delete_fast(c, &c->fast.items[i]);
 	for (size_t i = 0; i < c->updates.count && r == 0; i++)
 		r = update_in(c, &c->updates.items[i]);
 	for (size_t i = 0; i < c->count && r == 0; i++)
 		r = delete_model(c, &c->models[c->order[i]]);
-	return r;
+	return r == 0 ? send_affected(c, c->affected) : r;
 }
 
 /* A single row that nobody listens to and nothing refers to needs no transaction. */
@@ -770,6 +834,12 @@ static int finish(struct collector *c, int r, struct peal_deleted *ret_deleted)
 	peal__db_free(c->restricted.items);
 	for (size_t i = 0; i < c->loaded_count; i++)
 		peal_rows_free(c->loaded[i]);
+	while (c->affected) {
+		struct peal__affected *next = c->affected->next;
+
+		peal__affected_free(c->affected);
+		c->affected = next;
+	}
 	peal__db_free(c->loaded);
 	peal__arena_fini(&c->arena);
 	peal_deleted_fini(&c->deleted);
@@ -810,6 +880,7 @@ int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted
 static int delete_by_query(struct collector *c, struct peal_query *query)
 {
 	struct peal__compiled compiled = { 0 };
+	struct peal__affected *affected;
 	int64_t changes = 0;
 	int r = 0;
 
@@ -817,7 +888,12 @@ static int delete_by_query(struct collector *c, struct peal_query *query)
 	peal__text_add_name(&compiled.sql, query->state->table);
 	peal__compile_where(&compiled, query);
 	PEAL_ATOMIC_WITH(r, c->error, .database = query->alias, .no_savepoint = true) {
-		r = peal__compiled_run(&compiled, c->connection, &changes, c->error);
+		r = affected_of(c, query->state, NULL, &affected);
+		if (r == 0)
+			r = peal__affected_run(affected, &compiled, c->connection, &changes,
+					       c->error);
+		if (r == 0)
+			r = peal__affected_send(affected, c->connection, c->error);
 	}
 	peal__compiled_fini(&compiled);
 	if (r < 0)

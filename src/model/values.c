@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries that make no instances: counts, values, aggregates, and updates. */
-#include "query_internal.h"
+#include "post_bulk.h"
 
 /* ---- One value ------------------------------------------------------------------------------------------------------- */
 
@@ -408,8 +408,8 @@ static int compile_set(struct peal__compiled *compiled, struct peal_query *sets,
 
 /* sets holds what is computed: it belongs to the statement, not to the query. */
 static int update(struct peal_query *query, struct peal_query *sets,
-		  const struct peal_named_list *values, struct peal__connection *c,
-		  int64_t *ret_count, struct peal_error *error)
+		  const struct peal_named_list *values, struct peal__affected *affected,
+		  struct peal__connection *c, int64_t *ret_count, struct peal_error *error)
 {
 	struct peal__compiled compiled = { 0 };
 	int r = peal__query_ready(sets, &c, error);
@@ -430,12 +430,49 @@ static int update(struct peal_query *query, struct peal_query *sets,
 		return r;
 	}
 	peal__compile_where(&compiled, query);
-	return peal__compiled_run(&compiled, c, ret_count, error);
+	return peal__affected_run(affected, &compiled, c, ret_count, error);
+}
+
+static int add_fields(struct peal__affected *affected, const struct peal_named_list *values,
+		      struct peal_error *error)
+{
+	const struct peal__model_state *state = affected->state;
+	int r = 0;
+
+	for (size_t i = 0; i < values->count && r == 0; i++) {
+		const char *name = values->items[i].name;
+		size_t column =
+			name ? peal__column_find(state, name, strlen(name), NULL) : PEAL__NO_FIELD;
+
+		if (column != PEAL__NO_FIELD) /* else the update says so */
+			r = peal__affected_add_field(affected, state->columns[column].name, error);
+	}
+	return r;
+}
+
+/* Somebody listens: what it does with the rows belongs to the update. */
+static int update_and_tell(struct peal_query *query, struct peal_query *sets,
+			   const struct peal_named_list *values, struct peal__affected *affected,
+			   struct peal__connection *c, int64_t *ret_count, struct peal_error *error)
+{
+	int r;
+
+	PEAL_ATOMIC_WITH(r, error, .database = query->alias, .no_savepoint = true) {
+		r = add_fields(affected, values, error);
+		if (r == 0)
+			r = update(query, sets, values, affected, c, NULL, error);
+		if (r == 0)
+			r = peal__affected_send(affected, c, error);
+	}
+	if (r == 0 && ret_count)
+		*ret_count = affected->rows;
+	return r;
 }
 
 int peal_query_update(struct peal_query *query, const struct peal_named_list *values,
 		      int64_t *ret_count, struct peal_error *error)
 {
+	struct peal__affected *affected = NULL;
 	struct peal__connection *c;
 	struct peal_query *sets;
 	int r = peal__query_ready(query, &c, error);
@@ -447,7 +484,12 @@ int peal_query_update(struct peal_query *query, const struct peal_named_list *va
 				      values->count ? "is sliced" : "is given nothing to set");
 	sets = peal_query_new(query->model);
 	peal_query_using(sets, query->alias);
-	r = update(query, sets, values, c, ret_count, error);
+	r = peal__affected_new(query->state, PEAL_QUERY_UPDATED, &affected, error);
+	if (r == 0 && affected)
+		r = update_and_tell(query, sets, values, affected, c, ret_count, error);
+	else if (r == 0)
+		r = update(query, sets, values, NULL, c, ret_count, error);
+	peal__affected_free(affected);
 	peal_query_free(sets);
 	if (r < 0)
 		peal__transaction_break(c);

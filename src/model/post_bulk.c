@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* The signal of many rows written at once, and their keys. */
+#include "post_bulk.h"
+
+#include <pthread.h>
+
+PEAL_SIGNAL_DEFINE(peal_post_bulk);
+
+const char *peal_bulk_operation_name(uint32_t operation)
+{
+	static const char *const names[] = {
+		[PEAL_BULK_CREATED] = "bulk_create",
+		[PEAL_BULK_UPDATED] = "bulk_update",
+		[PEAL_QUERY_UPDATED] = "update",
+		[PEAL_QUERY_DELETED] = "delete",
+	};
+
+	return operation < PEAL_COUNTOF(names) && names[operation] ? names[operation] : "?";
+}
+
+static int no_memory(struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+}
+
+int peal__affected_new(const struct peal__model_state *state, uint32_t operation,
+		       struct peal__affected **ret_affected, struct peal_error *error)
+{
+	*ret_affected = NULL;
+	if (!peal_signal_is_heard(&peal_post_bulk) ||
+	    !peal_has_receivers(&peal_post_bulk, state->model))
+		return 0;
+	*ret_affected = peal__db_alloc(sizeof(struct peal__affected));
+	if (!*ret_affected)
+		return no_memory(error);
+	(*ret_affected)->state = state;
+	(*ret_affected)->operation = operation;
+	return 0;
+}
+
+void peal__affected_free(struct peal__affected *affected)
+{
+	if (!affected)
+		return;
+	peal__arena_fini(&affected->arena);
+	peal__db_free(affected->keys);
+	peal__db_free(affected);
+}
+
+int peal__affected_add(struct peal__affected *affected, const struct peal_value *key,
+		       struct peal_error *error)
+{
+	struct peal_value copy = *key;
+
+	if (key->kind == PEAL_VALUE_TEXT)
+		copy.as.text.data =
+			peal__arena_text(&affected->arena, key->as.text.data, key->as.text.size);
+	if ((key->kind == PEAL_VALUE_TEXT && !copy.as.text.data) ||
+	    !peal__db_grow(&affected->keys, &affected->capacity, affected->count, sizeof(copy)))
+		return no_memory(error);
+	affected->keys[affected->count++] = copy;
+	return 0;
+}
+
+int peal__affected_add_field(struct peal__affected *affected, const char *name,
+			     struct peal_error *error)
+{
+	struct peal_names *fields = &affected->fields;
+
+	if (!fields->items)
+		fields->items = peal__arena_alloc(&affected->arena,
+						  affected->state->count * sizeof(char *));
+	if (!fields->items)
+		return no_memory(error);
+	for (size_t i = 0; i < fields->count; i++)
+		if (strcmp(fields->items[i], name) == 0)
+			return 0;
+	((const char **)(uintptr_t)fields->items)[fields->count++] = name;
+	return 0;
+}
+
+static int run_returning(struct peal__affected *affected, struct peal__compiled *compiled,
+			 struct peal__connection *c, struct peal_error *error)
+{
+	const struct peal__model_state *state = affected->state;
+	struct peal__statement *s = NULL;
+	struct peal_value key;
+	int r;
+
+	peal__text_add(&compiled->sql, " RETURNING ");
+	peal__text_add_name(&compiled->sql, state->columns[state->key].db_name);
+	r = peal__compiled_start(compiled, c, &s, error);
+	while (r == 0) {
+		r = peal__statement_step(s, &state->value_kinds[state->key], &key, error);
+		if (r == 0)
+			r = peal__affected_add(affected, &key, error);
+	}
+	if (s)
+		peal__statement_put(s);
+	return r == PEAL_DONE ? 0 : r;
+}
+
+int peal__affected_run(struct peal__affected *affected, struct peal__compiled *compiled,
+		       struct peal__connection *c, int64_t *ret_changes, struct peal_error *error)
+{
+	size_t before;
+	int r;
+
+	if (!affected)
+		return peal__compiled_run(compiled, c, ret_changes, error);
+	before = affected->count;
+	r = run_returning(affected, compiled, c, error);
+	affected->rows += (int64_t)(affected->count - before);
+	if (r == 0 && ret_changes)
+		*ret_changes = (int64_t)(affected->count - before);
+	return r;
+}
+
+int peal__affected_send(struct peal__affected *affected, struct peal__connection *c,
+			struct peal_error *error)
+{
+	if (!affected || !affected->rows)
+		return 0;
+	return PEAL_SEND_ERROR(
+		peal_post_bulk, affected->state->model, error, .operation = affected->operation,
+		.database = c->db->alias, .rows = affected->rows,
+		.fields = affected->fields.count ? &affected->fields : NULL, .affected = affected);
+}
+
+/* Asynchronous receivers ask from their threads. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int peal_bulk_keys(const struct peal_post_bulk_args *args, const struct peal_params **ret_keys,
+		   struct peal_error *error)
+{
+	struct peal__affected *affected = args->affected;
+	int r = 0;
+
+	pthread_mutex_lock(&lock);
+	while (affected->instance_count && r == 0) {
+		const struct peal_instance *instance = *affected->instances;
+		struct peal_value key = peal_key(instance);
+
+		if (instance != affected->except)
+			r = peal__affected_add(affected, &key, error);
+		if (r == 0) {
+			affected->instances++;
+			affected->instance_count--;
+		}
+	}
+	affected->params = (struct peal_params){ affected->keys, affected->count };
+	if (r == 0)
+		*ret_keys = &affected->params;
+	pthread_mutex_unlock(&lock);
+	return r;
+}
