@@ -619,8 +619,8 @@ PEAL_API PEAL_MUST_CHECK int peal_get_or_create(const struct peal_model *model,
 						bool *ret_created, struct peal_error *error);
 
 /*
- * The same, and a row that was there gets the defaults and is saved, with these as its update_fields; all in one block
- * (Django: objects.update_or_create).
+ * The same, and a row that was there gets the defaults and is saved, with these as its update_fields, and its date and
+ * file fields, .auto_now among them; all in one block (Django: objects.update_or_create).
  */
 PEAL_API PEAL_MUST_CHECK int peal_update_or_create(const struct peal_model *model,
 						   struct peal_instance *instance,

@@ -91,11 +91,42 @@ int peal_get_or_create(const struct peal_model *model, struct peal_instance *ins
 	return r;
 }
 
+/* Of these kinds Django decides the value when a row is written, and so writes them always: .auto_now is among them. */
+static bool is_decided_late(const struct peal_field *field)
+{
+	switch (field->kind) {
+	case PEAL_FIELD_DATETIME:
+	case PEAL_FIELD_DATE:
+	case PEAL_FIELD_TIME_OF_DAY:
+	case PEAL_FIELD_FILE:
+	case PEAL_FIELD_IMAGE:
+		return !field->primary_key;
+	default:
+		return false;
+	}
+}
+
+static size_t add_late(const struct peal__model_state *state, const char **names, size_t count)
+{
+	size_t given = count;
+
+	for (size_t i = 0; i < state->count; i++) {
+		const struct peal_field *field = state->columns[i].field;
+		size_t k = 0;
+
+		while (k < given && strcmp(names[k], field->name) != 0)
+			k++;
+		if (k == given && is_decided_late(field))
+			names[count++] = field->name;
+	}
+	return count;
+}
+
 static int set_and_save(struct peal_instance *instance, const char *database,
 			const struct peal_named_list *values, struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
-	const char *names[PEAL_FIELDS_MAX];
+	const char *names[2 * PEAL_FIELDS_MAX];
 	bool moves = false; /* to another key: then all fields are saved there */
 	int r = 0;
 
@@ -112,7 +143,7 @@ static int set_and_save(struct peal_instance *instance, const char *database,
 	if (moves)
 		return PEAL_SAVE(instance, error, .database = database);
 	return PEAL_SAVE(instance, error, .database = database,
-			 .update_fields = { names, values->count });
+			 .update_fields = { names, add_late(state, names, values->count) });
 }
 
 int peal_update_or_create(const struct peal_model *model, struct peal_instance *instance,

@@ -161,6 +161,8 @@ static const struct peal_field user_fields[] = {
 		     .initial = PEAL_INITIAL_BOOL(true)),
 	PEAL_DATETIME(struct user, last_login, .has = PEAL_HAS(struct user, has_last_login),
 		      .null = true),
+	PEAL_DATETIME(struct user, date_joined, .has = PEAL_HAS(struct user, has_date_joined),
+		      .initial_fn = peal_initial_now),
 };
 PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .table = "auth_user",
 		  .fields = PEAL_FIELDS(user_fields));
@@ -376,7 +378,7 @@ bool field_is_relation(const struct peal_field *field)
 
 bool field_is_shown(const struct peal_field *field)
 {
-	return field != &user_fields[2];
+	return strcmp(field->name, "password") != 0 && strcmp(field->name, "date_joined") != 0;
 }
 
 const char *field_member(const struct peal_field *field)

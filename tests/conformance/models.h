@@ -19,6 +19,8 @@ struct user {
 	bool is_active, has_is_active;
 	int64_t last_login;
 	bool has_last_login;
+	int64_t date_joined; /* not shown, but update_or_create writes it */
+	bool has_date_joined;
 };
 PEAL_MODEL_DECLARE(user_model, struct user);
 
@@ -44,7 +46,7 @@ const struct peal_field *model_field(const struct peal_model *model, const char 
 bool field_is_relation(const struct peal_field *field);
 /* "author_id" for a relation, else the name. Kept. */
 const char *field_member(const struct peal_field *field);
-/* Whether traces show it: of a user not the password. */
+/* Whether traces show it: of a user not the password, nor when he joined. */
 bool field_is_shown(const struct peal_field *field);
 
 /* Whether it has a column: a many-to-many field has none. */

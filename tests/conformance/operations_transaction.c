@@ -57,9 +57,10 @@ void blocks_check(void)
 static int on_commit(struct step *step)
 {
 	const char *name = words_name(&step->words, "a callback");
-	bool raise = words_take(&step->words, "raise");
 	bool robust = words_take(&step->words, "robust");
+	bool raise = words_take(&step->words, "raise");
 
+	robust |= words_take(&step->words, "robust");
 	words_end(&step->words);
 	return database_on_commit(name, raise, robust, &step->error);
 }

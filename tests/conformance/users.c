@@ -67,6 +67,8 @@ int user_create(const char *name, const char *password, struct peal_error *error
 	char hash[PASSWORD_SIZE];
 	int r;
 
+	if (!*name)
+		return peal_error_set(error, PEAL_EINVAL, "a user needs a name");
 	password_make(password, hash);
 	r = user_model_init(user,
 			    PEAL_WITH(PEAL_SET(user_model, username, name),

@@ -89,20 +89,31 @@ struct peal_value value_of(const struct value *value, const struct event *event)
 	return peal_value_pointer(variable_get(value->variable));
 }
 
+/* The last value of a name counts, in the place of the first. */
+static struct peal_named *place_of(struct peal_named_list *list, struct peal_named *items,
+				   const char *name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(items[i].name, name) == 0)
+			return &items[i];
+	items[list->count].name = name;
+	return &items[list->count++];
+}
+
 const struct peal_named_list *named_values(const struct peal_model *model,
 					   const struct pairs *pairs, const struct event *event)
 {
 	struct peal_named *items = keep((pairs->count + 1) * sizeof(*items));
 	struct peal_named_list *list = keep(sizeof(*list));
 
-	for (size_t i = 0; i < pairs->count; i++) {
-		if (!model_field(model, pairs->items[i].name))
-			refuse("%s has no field %s", model->name, pairs->items[i].name);
-		items[i].name = pairs->items[i].name;
-		items[i].value = value_of(&pairs->items[i].value, event);
-	}
 	list->items = items;
-	list->count = pairs->count;
+	for (size_t i = 0; i < pairs->count; i++) {
+		const char *name = pairs->items[i].name;
+
+		if (!model_field(model, name))
+			refuse("%s has no field %s", model->name, name);
+		place_of(list, items, name)->value = value_of(&pairs->items[i].value, event);
+	}
 	return list;
 }
 

@@ -607,6 +607,28 @@ TEST_TIMEOUT(every_allocation_may_fail, 300)
 	}
 }
 
+/* What is decided when the row is written is written by update_or_create too. */
+TEST(update_or_create_writes_automatic_fields)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct pupil p;
+	bool created;
+
+	T_OK(pupil_model_create(&p, PEAL_WITH(PEAL_SET(pupil_model, name, "Ana")), &error));
+	peal_fini(&p.instance);
+	exec("UPDATE lab_pupil SET updated_at = '1999-01-01 00:00:00+00'");
+	T_OK(peal_update_or_create(&pupil_model, &p.instance, NULL,
+				   PEAL_WITH(PEAL_IS(pupil_model, name, "Ana")),
+				   PEAL_WITH(PEAL_SET(pupil_model, age, 3)), &created, &error));
+	T_FALSE(created);
+	T_OK(peal_refresh(&p.instance, &error));
+	T_INT(p.age, 3);
+	T_TRUE(p.updated_at > INT64_C(1500000000) * 1000000);
+	peal_fini(&p.instance);
+	end_models(db);
+}
+
 /* Fields that are read again have not changed; what was set in the others still has. */
 TEST(refresh_of_some_fields)
 {
