@@ -90,6 +90,8 @@ struct peal_signal {
 	struct peal__table *senders; /* and those that hear one */
 	struct peal_signal *next;
 	uint32_t state;
+	struct peal_signal *after_commit; /* has those with PEAL_AFTER_COMMIT; NULL: it cannot */
+	struct peal_signal *told;         /* of such a one: the signal that its receivers hear */
 };
 
 /*
@@ -172,6 +174,12 @@ PEAL_API size_t peal_scope_size(const struct peal_scope *scope);
  * Connecting
  */
 
+/* When a receiver is called. */
+enum peal_when {
+	PEAL_AT_ONCE = 0,      /* by the send, before it returns */
+	PEAL_AFTER_COMMIT = 1, /* when what the signal tells of is committed */
+};
+
 /*
  * The options of a connection; each may be left out.
  *
@@ -185,6 +193,11 @@ PEAL_API size_t peal_scope_size(const struct peal_scope *scope);
  *   scope        the connection ends with this scope.
  *   ret_handle   where the handle goes, also that of a connection that was there already.
  *   priority     higher runs earlier; 0 is the usual one.
+ *   when         only of signals that tell what becomes of a transaction (peal/model_signals.h):
+ *                PEAL_AFTER_COMMIT. It is part of the identity: a receiver may be connected for
+ *                both moments, and is disconnected from the one that is named. For a signal that
+ *                has no such moment it does not compile; untyped it is PEAL_EINVAL, and the log
+ *                says what to do instead.
  */
 #define PEAL_CONNECT_OPTIONS            \
 	const void *sender;             \
@@ -208,14 +221,15 @@ struct peal_connection {
 	uint32_t asynchronous; /* 1: a receiver of peal/async.h */
 	struct peal_executor *executor; /* of an asynchronous one; NULL: the sending thread */
 	PEAL_CONNECT_OPTIONS;
+	enum peal_when when;
 };
 
 /*
  * Connect. Returns 0 for a new connection; PEAL_EXISTS when the same one is there already (nothing
  * has changed, and release will not be called for this user); PEAL_PENDING when it waits for its
  * named sender to be registered. Errors: PEAL_EINVAL (no receiver; both sender and sender_name; a
- * sender_name that is not "group.Name"; a scope that is being ended), PEAL_ENOMEM: nothing has
- * changed.
+ * sender_name that is not "group.Name"; a scope that is being ended; a .when that the signal does
+ * not have), PEAL_ENOMEM: nothing has changed.
  */
 PEAL_API PEAL_MUST_CHECK int peal_connect(struct peal_signal *signal,
 					  const struct peal_connection *connection);
@@ -243,8 +257,8 @@ PEAL_API PEAL_MUST_CHECK int peal_disconnect(struct peal_handle handle);
 PEAL_API int peal_disconnect_deferred(struct peal_handle handle);
 
 /*
- * Find a connection by its identity: the receiver (or uid), user and sender of *connection. 0 or
- * PEAL_NOT_FOUND.
+ * Find a connection by its identity: the receiver (or uid), user, sender and when of *connection.
+ * 0 or PEAL_NOT_FOUND.
  */
 PEAL_API PEAL_MUST_CHECK int peal_find(struct peal_signal *signal,
 				       const struct peal_connection *connection,
@@ -327,8 +341,8 @@ static inline bool peal_signal_is_heard(const struct peal_signal *signal)
 }
 
 /*
- * Whether a send from this sender would call anybody (Django: has_listeners). NULL: receivers for
- * any sender only.
+ * Whether a send from this sender would call anybody at once (Django: has_listeners). NULL:
+ * receivers for any sender only.
  */
 PEAL_API bool peal_has_receivers(struct peal_signal *signal, const void *sender);
 
@@ -407,9 +421,9 @@ PEAL_API void peal_signal_register(struct peal_signal *signal);
  */
 
 /*
- * While a mute is on, this thread's sends do not call what it names. Mutes may be nested and
- * overlap; the receiver is called again when none of them is on. The struct belongs to the caller,
- * who ends it in the same thread.
+ * While a mute is on, this thread's sends do not call what it names: neither at once nor, where
+ * there is a .when, afterwards. Mutes may be nested and overlap; the receiver is called again when
+ * none of them is on. The struct belongs to the caller, who ends it in the same thread.
  */
 struct peal_mute {
 	struct peal_signal *signal; /* NULL: every signal */
@@ -440,16 +454,20 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
  * The types that go with struct NAME_args, for signals made at run time (PEAL_SIGNAL_DECLARE
  * includes it).
  */
-#define PEAL_SIGNAL_TYPE(name_)                                                                    \
+#define PEAL_SIGNAL_TYPE(name_) PEAL__SIGNAL_TYPE(name_, PEAL_CONNECT_OPTIONS, PEAL_AT_ONCE)
+/* Those of a signal that has the option .when. */
+#define PEAL__SIGNAL_TYPE_WHEN(name_) \
+	PEAL__SIGNAL_TYPE(name_, PEAL_CONNECT_OPTIONS; enum peal_when when, r->when)
+#define PEAL__SIGNAL_TYPE(name_, options_, when_)                                                  \
 	typedef int name_##_fn(struct peal_call *call, const struct name_##_args *args);           \
 	struct PEAL_NAMED_ONLY name_##_receiver {                                                  \
 		name_##_fn *receiver;                                                              \
-		PEAL_CONNECT_OPTIONS;                                                              \
+		options_;                                                                          \
 	};                                                                                         \
 	PEAL__UNUSED static inline struct peal_connection name_##_connection(                      \
 		const struct name_##_receiver *r, const char *site)                                \
 	{                                                                                          \
-		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);              \
+		struct peal_connection connection = PEAL__CONNECTION(name_, r, site, when_);       \
 		return connection;                                                                 \
 	}                                                                                          \
 	PEAL__UNUSED static inline struct peal_connection name_##_describe(const void *r,          \
@@ -462,12 +480,12 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 		name_##_async_fn *receiver;                                                        \
 		/* where the receiver is started; NULL: in the thread that sends. */               \
 		struct peal_executor *executor;                                                    \
-		PEAL_CONNECT_OPTIONS;                                                              \
+		options_;                                                                          \
 	};                                                                                         \
 	PEAL__UNUSED static inline struct peal_connection name_##_async_connection(                \
 		const struct name_##_async_receiver *r, const char *site)                          \
 	{                                                                                          \
-		struct peal_connection connection = PEAL__CONNECTION(name_, r, site);              \
+		struct peal_connection connection = PEAL__CONNECTION(name_, r, site, when_);       \
 		connection.asynchronous = 1;                                                       \
 		connection.executor = r->executor;                                                 \
 		return connection;                                                                 \
@@ -479,12 +497,12 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 	}                                                                                          \
 	struct peal_signal
 
-#define PEAL__CONNECTION(name_, r_, site_)                                                    \
+#define PEAL__CONNECTION(name_, r_, site_, when_)                                             \
 	{                                                                                     \
 		sizeof(struct peal_connection), (peal_function *)(r_)->receiver, (site_),     \
 			(uint32_t)sizeof(struct name_##_args), 0, NULL, (r_)->sender,         \
 			(r_)->sender_name, (r_)->user, (r_)->release, (r_)->uid, (r_)->scope, \
-			(r_)->ret_handle, (r_)->priority                                      \
+			(r_)->ret_handle, (r_)->priority, when_                               \
 	}
 
 /*
@@ -504,15 +522,22 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 #define PEAL_SIGNAL_DECLARE_PUBLIC(name_) \
 	PEAL_SIGNAL_DECLARE(name_);       \
 	PEAL__SIGNAL_SENDER(name_)
-#define PEAL_SIGNAL_DEFINE_PUBLIC(name_)                                    \
-	struct peal_signal name_ = { #name_,                                \
-				     __FILE__ ":" PEAL__TEXT(__LINE__),     \
-				     (uint32_t)sizeof(struct name_##_args), \
-				     0,                                     \
-				     { NULL, NULL, NULL, NULL, 0, 0 },      \
-				     NULL,                                  \
-				     NULL,                                  \
-				     0 }
+#define PEAL_SIGNAL_DEFINE_PUBLIC(name_) \
+	struct peal_signal name_ =       \
+		PEAL__SIGNAL_VALUE(#name_, sizeof(struct name_##_args), NULL, NULL)
+
+/* A signal declared by PEAL__SIGNAL_TYPE_WHEN, for PEAL__SIGNAL_SENDER. */
+#define PEAL__SIGNAL_DEFINE_WHEN(name_)                                                  \
+	static struct peal_signal name_##_after =                                        \
+		PEAL__SIGNAL_VALUE(#name_, sizeof(struct name_##_args), NULL, &(name_)); \
+	struct peal_signal name_ =                                                       \
+		PEAL__SIGNAL_VALUE(#name_, sizeof(struct name_##_args), &name_##_after, NULL)
+
+#define PEAL__SIGNAL_VALUE(text_, size_, after_, told_)                                \
+	{                                                                              \
+		(text_), __FILE__ ":" PEAL__TEXT(__LINE__), (uint32_t)(size_), 0,      \
+			{ NULL, NULL, NULL, NULL, 0, 0 }, NULL, NULL, 0, after_, told_ \
+	}
 
 #define PEAL__SIGNAL_SENDER(name_)                                                                \
 	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
@@ -584,8 +609,8 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 /*
  * PEAL_DISCONNECT(SIGNAL, RECEIVER[, .user = ..., .sender = ..., .uid = ...])
  *
- * By identity, as given to connect; with a uid the receiver may be NULL. The waiting form, and the
- * other one; and the two for asynchronous receivers.
+ * By identity, as given to connect, .when included; with a uid the receiver may be NULL. The
+ * waiting form, and the other one; and the two for asynchronous receivers.
  */
 #define PEAL_DISCONNECT(signal_, ...) \
 	peal_disconnect_like(&(signal_), PEAL__IDENTITY(signal_, __VA_ARGS__), true)
@@ -729,6 +754,43 @@ static inline struct peal_mute peal_mute_like(struct peal_signal *signal,
 
 	return mute;
 }
+
+/* -------------------------------------------------------------------------------------------------
+ * Behind .when, for the layer that knows the moment
+ *
+ * Who hears a signal is settled when the thing happens: whoever is connected for the later moment
+ * then, and not muted. What it is told, and when, is that layer's affair.
+ */
+
+/* Those who are to be called later. */
+struct peal__audience {
+	uint64_t before;  /* whoever is connected from here on is not one of them */
+	uint64_t *absent; /* nor are these, which were muted: serials; or NULL */
+	size_t absent_count, absent_room;
+};
+
+/* Whether anybody at all asked for the later moment. The signal must have one. */
+static inline bool peal__is_awaited(const struct peal_signal *signal)
+{
+	return peal_signal_is_heard(signal->after_commit);
+}
+
+/*
+ * Settle who is to be called. 0; PEAL_NOT_FOUND: nobody; PEAL_ENOMEM. The send that may come then
+ * is possible from this thread.
+ */
+PEAL_API int peal__audience_take(struct peal_signal *signal, const void *sender,
+				 struct peal__audience *ret_audience);
+PEAL_API void peal__audience_fini(struct peal__audience *audience);
+
+/*
+ * Call those of them that are still connected, all, in their order, first the synchronous ones.
+ * What they return is logged. done(user) is called when all are done: asynchronous ones are not
+ * waited for. args must stay until then.
+ */
+PEAL_API void peal__audience_send(struct peal_signal *signal, const void *sender, const void *args,
+				  size_t args_size, const struct peal__audience *audience,
+				  peal_done_fn *done, void *user);
 
 PEAL_END_DECLS
 

@@ -22,7 +22,7 @@ struct peal_signal_info {
 	const char *name;
 	const char *file; /* where it is defined; "" for one made at run time */
 	unsigned line;
-	size_t receivers; /* connections, pending ones not counted */
+	size_t receivers; /* connections of any .when, pending ones not counted */
 	size_t first;     /* where its own begin in the receivers of the snapshot */
 	size_t total;     /* and how many these are, pending ones included */
 };
@@ -48,6 +48,7 @@ struct peal_receiver_info {
 	unsigned muted;   /* mutes of the calling thread that cover it, whoever sends */
 	unsigned running; /* calls of it under way, in all threads, tasks included */
 	uint64_t calls;   /* since peal_count_calls(true); 0 when never counted */
+	enum peal_when when;
 };
 
 /* What was connected at one moment: a copy, which stays valid when everything it names is gone. */
@@ -56,7 +57,8 @@ struct peal_snapshot {
 	const struct peal_signal_info *signals; /* in the order in which they became known */
 	size_t receiver_count;
 	const struct peal_receiver_info *receivers; /* by signal, in the order of the calls for one
-						       sender; pending ones last */
+						       sender; those that are called later behind
+						       the others, pending ones last */
 	uint64_t suppressed; /* calls that mutes have kept from happening, ever, in all threads */
 };
 
@@ -96,6 +98,7 @@ struct peal_trace_event {
 	int code;
 	uint64_t elapsed_ns;
 	bool asynchronous; /* RETURN then means: started (or refused) */
+	enum peal_when when;
 };
 
 /*
@@ -106,6 +109,20 @@ struct peal_trace_event {
  */
 typedef void peal_trace_fn(void *user, const struct peal_trace_event *event);
 PEAL_API void peal_set_trace(peal_trace_fn *trace, void *user);
+
+/* A send that the calling thread is in. */
+struct peal_chain_link {
+	struct peal_signal *signal;
+	const void *sender;
+	enum peal_when when;
+	char receiver[PEAL_ERROR_NAME_MAX]; /* which it is calling; "?" when it has no name */
+};
+
+/*
+ * How the program came here: the sends around the caller, in this thread, the outermost first.
+ * Fills at most count links and returns how many sends there are.
+ */
+PEAL_API size_t peal_call_chain(struct peal_chain_link *links, size_t count);
 
 PEAL_END_DECLS
 

@@ -7,6 +7,7 @@
  */
 #include "internal.h"
 #include "alloc.h"
+#include "log.h"
 
 #include <string.h>
 
@@ -82,6 +83,13 @@ int peal_signal_new(const char *name, size_t args_size, struct peal_signal **ret
 	peal_signal_register(signal);
 	*ret_signal = signal;
 	return PEAL_OK;
+}
+
+struct peal_signal *peal__signal_for(struct peal_signal *signal, enum peal_when when)
+{
+	if (when == PEAL_AT_ONCE)
+		return signal;
+	return when == PEAL_AFTER_COMMIT ? signal->after_commit : NULL;
 }
 
 /* --------------------------------------------------------------------------------------- scopes */
@@ -195,12 +203,25 @@ out_of_memory:
 	return PEAL_ENOMEM;
 }
 
-static bool valid(const struct peal_signal *signal, const struct peal_connection *connection)
+static bool valid(struct peal_signal *signal, const struct peal_connection *connection)
 {
 	return signal && connection && connection->size >= sizeof(*connection) &&
 	       !(connection->sender && connection->sender_name) &&
 	       connection->args_size <= ARGS_MAX &&
-	       (!connection->sender_name || peal__name_valid(connection->sender_name));
+	       (!connection->sender_name || peal__name_valid(connection->sender_name)) &&
+	       peal__signal_for(signal, connection->when);
+}
+
+/* A connect has no place for details, and nobody guesses this one. */
+static int refuse(const struct peal_signal *signal, const struct peal_connection *connection)
+{
+	if (signal && connection && connection->size >= sizeof(*connection) &&
+	    connection->when == PEAL_AFTER_COMMIT && !signal->after_commit)
+		peal__log(PEAL_LOG_ERROR, "peal.dispatch",
+			  "%s is not sent after a commit: connect to the signal that says that it "
+			  "is done, or call PEAL_ON_COMMIT in the receiver",
+			  signal->name);
+	return PEAL_EINVAL;
 }
 
 static struct identity identity_asked(struct peal_signal *signal,
@@ -210,7 +231,7 @@ static struct identity identity_asked(struct peal_signal *signal,
 	const void *sender = name ? peal__name_sender(name) : connection->sender;
 
 	return (struct identity){
-		.signal = signal,
+		.signal = peal__signal_for(signal, connection->when),
 		.function = connection->receiver,
 		.user = connection->user,
 		.uid = connection->uid && *connection->uid ? connection->uid : NULL,
@@ -227,7 +248,7 @@ int peal_connect(struct peal_signal *signal, const struct peal_connection *conne
 	int code = PEAL_EXISTS;
 
 	if (!valid(signal, connection) || !connection->receiver)
-		return PEAL_EINVAL;
+		return refuse(signal, connection);
 	peal__lock();
 	if ((connection->scope && connection->scope->ending) || (signal->state & SIGNAL_FREED)) {
 		peal__unlock();
@@ -236,6 +257,7 @@ int peal_connect(struct peal_signal *signal, const struct peal_connection *conne
 	signal_know(signal);
 	peal__reclaim_if_due();
 	identity = identity_asked(signal, connection);
+	signal_know(identity.signal);
 	hash = peal__index_hash(&identity);
 	conn = peal__index_find(&identity, hash);
 	if (!conn)

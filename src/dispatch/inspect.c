@@ -151,7 +151,8 @@ static unsigned mutes_over(const struct peal_signal *signal, const void *sender,
 	return count;
 }
 
-static void fill_receiver(struct filling *filling, struct peal_signal *signal, conn_t *conn)
+static void fill_receiver(struct filling *filling, struct peal_signal *signal, conn_t *conn,
+			  enum peal_when when)
 {
 	const struct extra *extra = conn->extra;
 	bool pending = conn->state == CONN_PENDING;
@@ -170,6 +171,7 @@ static void fill_receiver(struct filling *filling, struct peal_signal *signal, c
 		/* A task that is begun in the sending thread is in a frame as well. */
 		.running = conn->flags & CONN_ASYNC ? extra->tasks : peal__running(conn, false),
 		.calls = extra ? load_relaxed(&extra->calls) : 0,
+		.when = when,
 	};
 	const char *name;
 	size_t size = peal__site_receiver(conn->site, &name);
@@ -185,12 +187,13 @@ static void fill_receiver(struct filling *filling, struct peal_signal *signal, c
 	filling->receiver_count++;
 }
 
-static void fill_chain(struct filling *filling, struct peal_signal *signal, list_t *chain)
+static void fill_chain(struct filling *filling, struct peal_signal *signal, list_t *chain,
+		       enum peal_when when)
 {
 	for (list_t *level = chain; level; level = level->levels)
 		for (uint32_t i = 0; level->array && i < level->array->count; i++)
 			if (level->array->entry[i]->state == CONN_CONNECTED)
-				fill_receiver(filling, signal, level->array->entry[i]);
+				fill_receiver(filling, signal, level->array->entry[i], when);
 }
 
 static int by_turn(const void *a, const void *b)
@@ -200,24 +203,38 @@ static int by_turn(const void *a, const void *b)
 
 	if (x->pending != y->pending)
 		return x->pending - y->pending;
+	if (x->when != y->when)
+		return x->when < y->when ? -1 : 1;
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? 1 : -1;
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Those who hear the signal at one of its moments. Returns how many of them are connected. */
+static size_t fill_moment(struct filling *filling, struct peal_signal *signal, enum peal_when when)
+{
+	struct peal_signal *from = peal__signal_for(signal, when);
+
+	if (!from)
+		return 0;
+	fill_chain(filling, signal, &from->any, when);
+	for (uint32_t i = 0; from->senders && i < peal__table_slots(from->senders); i++)
+		fill_chain(filling, signal, from->senders->slot[i], when);
+	for (conn_t *conn = peal__pending; conn; conn = (conn_t *)(void *)conn->list)
+		if (conn->extra->signal == from)
+			fill_receiver(filling, signal, conn, when);
+	return from->listeners;
+}
+
 static void fill_signal(struct filling *filling, struct peal_signal *signal)
 {
 	size_t first = filling->receiver_count;
-	struct peal_signal_info info = { .signal = signal, .receivers = signal->listeners };
+	struct peal_signal_info info = { .signal = signal };
 
 	info.name = fill_whole(filling, signal->name);
 	info.file = fill_place(filling, signal->site, &info.line);
-	fill_chain(filling, signal, &signal->any);
-	for (uint32_t i = 0; signal->senders && i < peal__table_slots(signal->senders); i++)
-		fill_chain(filling, signal, signal->senders->slot[i]);
-	for (conn_t *conn = peal__pending; conn; conn = (conn_t *)(void *)conn->list)
-		if (conn->extra->signal == signal)
-			fill_receiver(filling, signal, conn);
+	info.receivers = fill_moment(filling, signal, PEAL_AT_ONCE);
+	info.receivers += fill_moment(filling, signal, PEAL_AFTER_COMMIT);
 	info.first = first;
 	info.total = filling->receiver_count - first;
 	if (filling->snapshot) {
@@ -232,7 +249,7 @@ static void fill(struct filling *filling, struct peal_signal *only)
 {
 	filling->signal_count = filling->receiver_count = filling->text_size = 0;
 	for (struct peal_signal *signal = peal__signals; signal; signal = signal->next)
-		if (!only || only == signal)
+		if (!signal->told && (!only || only == signal))
 			fill_signal(filling, signal);
 }
 
@@ -291,4 +308,20 @@ unsigned peal_call_depth(const struct peal_call *call)
 {
 	return (unsigned)((const struct frame *)call -
 			  ((const struct frame *)call)->thread->frames);
+}
+
+size_t peal_call_chain(struct peal_chain_link *links, size_t count)
+{
+	unsigned depth = peal__depth(peal__self);
+
+	for (unsigned i = 0; i < depth && i < count; i++) {
+		const struct frame *frame = &peal__self->frames[i];
+
+		links[i].signal = frame->call.signal;
+		links[i].sender = frame->call.sender;
+		links[i].when = frame->later ? PEAL_AFTER_COMMIT : PEAL_AT_ONCE;
+		peal__site_text(frame->conn ? frame->conn->site : NULL, links[i].receiver,
+				sizeof(links[i].receiver));
+	}
+	return depth;
 }

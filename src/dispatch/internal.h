@@ -221,6 +221,7 @@ struct frame {
 	conn_t *conn;                /* hazard: being called */
 	array_t *pin[2];             /* hazards: being walked through */
 	table_t *table;              /* hazard */
+	struct peal_signal *later;   /* hazard: of a send to an audience, the signal that has it */
 	struct collector *collector; /* where the response goes, or NULL */
 	struct thread *thread;
 	unsigned attention; /* somebody waits for a connection that was seen here */
@@ -326,6 +327,8 @@ void peal__index_remove(conn_t *conn);
 struct identity peal__identity_of(const conn_t *conn);
 
 /* connect.c: with the lock held */
+/* The signal in whose lists a connection stands; NULL: it has no such moment. No lock. */
+struct peal_signal *peal__signal_for(struct peal_signal *signal, enum peal_when when);
 extern uint64_t peal__next_serial __attribute__((visibility("hidden")));
 extern struct peal_signal *peal__signals __attribute__((visibility("hidden")));
 extern conn_t *peal__pending
@@ -358,6 +361,9 @@ uint32_t peal__name_hash(const char *name);
 const void *peal__name_sender(const char *name);   /* NULL: not registered */
 const char *peal__sender_name(const void *sender); /* "" when it has none */
 void peal__name_forget(const void *sender);
+
+/* audience.c */
+bool peal__is_absent(const struct peal__audience *audience, uint64_t serial); /* no lock */
 
 /* results.c */
 struct collector {

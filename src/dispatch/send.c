@@ -233,8 +233,9 @@ struct sending {
 	enum peal_send_mode mode;
 	struct peal_results *results;
 	struct peal_error *error;
-	uint64_t start;              /* serials from here on are too late */
-	list_t *chains[2];           /* for any sender, and for this one */
+	const struct peal__audience *audience; /* who may be called; NULL: all */
+	uint64_t start;                        /* serials from here on are too late */
+	list_t *chains[2];                     /* for any sender, and for this one */
 	struct operation *operation; /* of an asend; or while asynchronous receivers are started */
 	enum pass {
 		PASS_CALL,  /* call the synchronous ones */
@@ -269,6 +270,7 @@ static void trace(const struct sending *send, enum peal_trace_kind kind, const c
 		.site = site ? site : "",
 		.code = code,
 		.elapsed_ns = elapsed_ns,
+		.when = send->audience ? PEAL_AFTER_COMMIT : PEAL_AT_ONCE,
 	};
 
 	char receiver[PEAL_ERROR_NAME_MAX];
@@ -341,8 +343,9 @@ static void report(const struct sending *send, const char *site, int code,
 	if (send->error && !send->error->code)
 		*send->error = *detail;
 	if (send->mode == PEAL_SEND_ALL)
-		peal__log(PEAL_LOG_ERROR, "peal.dispatch",
-			  "error calling %s in send_robust of %s: %s", detail->receiver,
+		peal__log(PEAL_LOG_ERROR, "peal.dispatch", "error calling %s in %s of %s: %s",
+			  detail->receiver,
+			  send->audience ? "a send after a commit" : "send_robust",
 			  send->signal->name, detail->message);
 }
 
@@ -436,6 +439,8 @@ static int turn(struct sending *send, conn_t *conn)
 	function = look(&conn->function);
 	if (function == (peal_function *)peal__skip)
 		return PEAL_OK;
+	if (send->audience && peal__is_absent(send->audience, conn->serial))
+		return PEAL_OK;
 	if (send->plain && send->pass == PASS_CALL && conn->args_size <= send->args_size)
 		return call_now(send->frame, conn, send->args);
 	if (send->pass == PASS_CHECK)
@@ -526,15 +531,25 @@ static size_t count_at_most(const struct sending *send)
 /* Find the lists, with the table published for as long as the sender's list is needed. */
 static void find_chains(struct sending *send)
 {
+	struct peal_signal *signal = send->audience ? send->signal->after_commit : send->signal;
 	struct frame *frame = send->frame;
 	table_t *table;
 
-	send->chains[0] = &send->signal->any;
+	if (send->audience)
+		publish_anywhere(&frame->later, signal);
+	send->chains[0] = &signal->any;
 	do {
-		table = load_acquire(&send->signal->senders);
+		table = load_acquire(&signal->senders);
 		publish_anywhere(&frame->table, table);
-	} while (look(&send->signal->senders) != table);
+	} while (look(&signal->senders) != table);
 	send->chains[1] = table && send->sender ? table_find(table, send->sender) : NULL;
+}
+
+/* Those of a send that does not. */
+static int start_asynchronous(struct sending *send)
+{
+	send->operation = peal__operation_new();
+	return send->operation ? walk(send, PASS_START) : out_of_memory(send);
 }
 
 /* Asynchronous receivers of a send that waits for them. */
@@ -543,6 +558,8 @@ static int walk_asynchronous(struct sending *send)
 	int code;
 	int waited;
 
+	if (send->audience)
+		return start_asynchronous(send);
 	code = walk(send, PASS_CHECK);
 	if (code)
 		return peal_error_set(
@@ -601,7 +618,7 @@ static int send_framed(struct sending *send)
 	int code;
 
 	find_chains(send);
-	send->start = load_acquire(&peal__next_serial);
+	send->start = send->audience ? send->audience->before : load_acquire(&peal__next_serial);
 	send->plain = !send->results && !send->error && send->mode == PEAL_SEND_STOP && !tracing &&
 		      !load_relaxed(&peal__counting) && !peal__mutes;
 	if (send->results && peal__results_reserve(send->results, count_at_most(send)) < 0)
@@ -638,6 +655,7 @@ static void leave_general(struct sending **guard)
 	frame->collector = NULL;
 	store_release(&frame->pin[1], (array_t *)NULL);
 	store_release(&frame->table, (table_t *)NULL);
+	store_release(&frame->later, (struct peal_signal *)NULL);
 	leave_guarded(&frame);
 }
 
@@ -713,4 +731,35 @@ int peal_asend(struct peal_signal *signal, const void *sender, const void *args,
 	pthread_setcancelstate(cancel_state, &cancel_state);
 	errno = saved_errno;
 	return code;
+}
+
+void peal__audience_send(struct peal_signal *signal, const void *sender, const void *args,
+			 size_t args_size, const struct peal__audience *audience,
+			 peal_done_fn *done, void *user)
+{
+	struct peal_error error = { 0 };
+	struct sending send = { .signal = signal,
+				.sender = sender,
+				.args = args,
+				.args_size = args_size,
+				.audience = audience,
+				.mode = PEAL_SEND_ALL,
+				.error = &error };
+	struct peal_results none = { .items = NULL };
+	int saved_errno = errno;
+	int cancel_state;
+	int code;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	code = send_in_frame(&send);
+	/* Those of the receivers are in the log already. */
+	if (code)
+		peal__log(PEAL_LOG_ERROR, "peal.dispatch", "%s was not sent after a commit: %s",
+			  signal->name, error.message);
+	if (send.operation)
+		peal__operation_finish(send.operation, code, PEAL_SEND_ALL, done, user);
+	else
+		done(user, code, &none);
+	pthread_setcancelstate(cancel_state, &cancel_state);
+	errno = saved_errno;
 }

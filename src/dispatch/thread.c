@@ -63,6 +63,7 @@ static void record_give_back(struct thread *thread)
 		frame->collector = NULL;
 		store_relaxed(&frame->pin[1], NULL);
 		store_relaxed(&frame->table, NULL);
+		store_relaxed(&frame->later, NULL);
 		change(&frame->attention, 0u);
 	}
 	thread->tracing = false;
@@ -315,7 +316,8 @@ unsigned peal__running(const conn_t *conn, bool notify)
 static bool pins(struct frame *frame, const void *thing)
 {
 	return look(&frame->pin[0]) == thing || look(&frame->pin[1]) == thing ||
-	       look(&frame->table) == thing || look(&frame->call.signal) == thing;
+	       look(&frame->table) == thing || look(&frame->call.signal) == thing ||
+	       look(&frame->later) == thing;
 }
 
 bool peal__pinned(const void *thing)
