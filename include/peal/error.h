@@ -43,6 +43,7 @@ PEAL_BEGIN_DECLS
 	X(PEAL_ERECEIVER, -17, "a receiver failed")                                         \
 	X(PEAL_ETYPE, -18, "a value has the wrong type")                                    \
 	X(PEAL_ECONFLICT, -19, "another transaction was in the way: do it again")           \
+	X(PEAL_ERECURSION, -20, "a receiver saves the row that it is told about")           \
 	X(PEAL_NOT_FOUND, 1, "not found")                                                   \
 	X(PEAL_EXISTS, 2, "exists already")                                                 \
 	X(PEAL_MULTIPLE, 3, "more than one found")                                          \

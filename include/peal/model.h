@@ -693,6 +693,22 @@ PEAL_API PEAL_MUST_CHECK int peal_save_with(struct peal_instance *instance,
 #define PEAL_SAVE(instance_, error_, ...) \
 	peal_save_with((instance_), &(const struct peal_save_options){ __VA_ARGS__ }, (error_))
 
+/*
+ * A guard for programs that are being written: while it is on, a save of a row whose own peal_pre_save or peal_post_save
+ * is being sent in this thread, by one of its receivers or by what these set off, is refused with PEAL_ERECURSION. The
+ * same row is the same instance, or the same key of the same model in the same database; a receiver that was connected
+ * with PEAL_AFTER_COMMIT counts as well. The message, and a line of the log, show how it came about:
+ *
+ *	school.Student 4 is saved by a receiver of its own save: peal_save school.Student 4 > peal_post_save >
+ *	create_profile > peal_save school.Profile 1 > peal_post_save > touch_student > peal_save school.Student 4; set the
+ *	fields in peal_pre_save, or use peal_query_update()
+ *
+ * Those are the two remedies: what pre_save sets is saved with the row, and an update by query sends no signals. Off at
+ * first, when a save costs one branch more; without it the 64th send inside another is PEAL_EDEPTH. Returns whether it
+ * was on. For the whole process; to be set before other threads save.
+ */
+PEAL_API bool peal_guard_saves(bool on);
+
 /* How many rows a deletion took, of which models. */
 struct peal_deleted_model {
 	const struct peal_model *model;

@@ -9,6 +9,32 @@
  *	peal_post_bulk                       many rows were written at once, which sends none of the signals above
  *	peal_class_prepared                  a model was registered; just before it can be found by name
  *
+ * After the commit
+ *
+ * Each signal that says that something is done can also be heard when it is committed:
+ *
+ *	PEAL_CONNECT(peal_post_save, send_welcome, .sender = &user_model, .when = PEAL_AFTER_COMMIT);
+ *
+ *   Signals    peal_post_save, peal_post_delete, and the "post" actions of peal_m2m_changed.
+ *   Moment     when the outermost block has committed, with no transaction open, among the callbacks of
+ *              peal_on_commit() in the order of registration; outside a block right after the write, behind the
+ *              receivers that are called at once. Never when the block, or the block with a savepoint that the write
+ *              was in, is rolled back, or the COMMIT fails.
+ *   Values     as written: the instance is a copy, made when the row was, and belongs to the library until the receiver
+ *              returns (an asynchronous one: until its task is done). It has texts of its own and the key; no rows are
+ *              attached to it, members that are no fields are zero, and no init signals are sent for it. The same copy
+ *              goes to all receivers. update_fields, changes and pk_set are copies; origin has the instance only when the row
+ *              itself was deleted, and no query. The receiver may change and save the copy, as a save of its own.
+ *   Who        is called is settled at the write: whoever is connected then, not muted then, and still connected at the
+ *              commit.
+ *   Errors     undo nothing any more: all receivers are called, an error goes to the log (peal_set_log()), and the block
+ *              and the save return what they return without it.
+ *   Memory     one block for each row until the commit; out of memory is PEAL_ENOMEM of the save, before anything is
+ *              written. Without such a connection there is no copy, and no cost but a load and a branch.
+ *   Otherwise  like any other connection: scopes, uids, priorities, tables, senders by name, executors, introspection. With
+ *              an executor nobody waits for the receiver. It must not be left by a C++ exception.
+ *   Deletion   rows are loaded, and relations looked up, as for a receiver that is called at once.
+ *
  * What a receiver does when it returns an error: in pre_save nothing is written; in post_save the row stays, unless a
  * surrounding transaction is rolled back; in pre_delete and post_delete the whole deletion is rolled back, and in
  * m2m_changed and post_bulk the whole change. The error is what the operation returns.
@@ -158,10 +184,10 @@ struct PEAL_NAMED_ONLY peal_class_prepared_args {
 PEAL__SIGNAL_EXPORT(peal_pre_init);
 PEAL__SIGNAL_EXPORT(peal_post_init);
 PEAL__SIGNAL_EXPORT(peal_pre_save);
-PEAL__SIGNAL_EXPORT(peal_post_save);
+PEAL__SIGNAL_EXPORT_WHEN(peal_post_save);
 PEAL__SIGNAL_EXPORT(peal_pre_delete);
-PEAL__SIGNAL_EXPORT(peal_post_delete);
-PEAL__SIGNAL_EXPORT(peal_m2m_changed);
+PEAL__SIGNAL_EXPORT_WHEN(peal_post_delete);
+PEAL__SIGNAL_EXPORT_WHEN(peal_m2m_changed);
 PEAL__SIGNAL_EXPORT(peal_post_bulk);
 PEAL__SIGNAL_EXPORT(peal_class_prepared);
 

@@ -157,6 +157,15 @@ int peal__connection_run(struct peal__connection *connection, const char *sql,
 
 /* ---- Transactions: transaction.c ---------------------------------------------------------------------------------- */
 
+/*
+ * A callback of the layer above, among those of peal_on_commit(), inside a block. It is called when the
+ * block has committed, whatever the others return, and gives user back itself; drop(user) is called when the block is
+ * rolled back. reserve makes room for one.
+ */
+int peal__hook_reserve(struct peal__connection *connection, struct peal_error *error);
+void peal__hook_add(struct peal__connection *connection, peal_on_commit_fn *callback,
+		    void (*drop)(void *user), void *user);
+
 /* Roll back what is open, drop the hooks, before the connection is closed or handed on. */
 void peal__transaction_end_all(struct peal__connection *connection);
 void peal__transaction_fini(struct peal__connection *connection);

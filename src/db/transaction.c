@@ -33,6 +33,7 @@ struct peal__hook {
 	void *user;
 	void (*release)(void *user);
 	bool robust;
+	bool certain; /* runs although one before it has failed */
 };
 
 enum atomic_state {
@@ -120,7 +121,9 @@ static int hooks_run(struct peal__connection *c, struct peal_error *error)
 	c->hooks = NULL;
 	c->hook_count = c->hook_capacity = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (r == 0)
+		if (hooks[i].certain)
+			hooks[i].callback(hooks[i].user, NULL);
+		else if (r == 0)
 			r = hook_call(c, &hooks[i], error);
 		else
 			hook_release(&hooks[i]);
@@ -129,18 +132,34 @@ static int hooks_run(struct peal__connection *c, struct peal_error *error)
 	return r;
 }
 
+int peal__hook_reserve(struct peal__connection *c, struct peal_error *error)
+{
+	if (peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
+		return 0;
+	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+}
+
+void peal__hook_add(struct peal__connection *c, peal_on_commit_fn *callback,
+		    void (*drop)(void *user), void *user)
+{
+	c->hooks[c->hook_count++] = (struct peal__hook){
+		.callback = callback, .user = user, .release = drop, .certain = true
+	};
+}
+
 int peal_on_commit(const struct peal_commit_hook *wanted, struct peal_error *error)
 {
-	struct peal__hook hook = { wanted->callback, wanted->user, wanted->release,
-				   wanted->robust };
+	struct peal__hook hook = { .callback = wanted->callback,
+				   .user = wanted->user,
+				   .release = wanted->release,
+				   .robust = wanted->robust };
 	struct peal__connection *c;
 	int r = peal__connection_get(wanted->database, &c, error);
 
 	if (r == 0 && !c->block_count)
 		return hook_call(c, &hook, error);
-	if (r == 0 &&
-	    !peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
-		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	if (r == 0)
+		r = peal__hook_reserve(c, error);
 	if (r != 0) {
 		hook_release(&hook);
 		return r;

@@ -63,9 +63,16 @@ int peal__snapshot_new(const struct peal_instance *instance, const bool *written
 	return 0;
 }
 
+struct peal__snapshot *peal__snapshot_hold(struct peal__snapshot *snapshot)
+{
+	if (snapshot)
+		__atomic_add_fetch(&snapshot->holders, 1, __ATOMIC_RELAXED);
+	return snapshot;
+}
+
 void peal__snapshot_put(struct peal__snapshot *snapshot)
 {
-	if (snapshot && --snapshot->holders == 0)
+	if (snapshot && __atomic_sub_fetch(&snapshot->holders, 1, __ATOMIC_ACQ_REL) == 0)
 		peal__db_free(snapshot);
 }
 
@@ -247,10 +254,8 @@ void peal__track_written(struct peal__track *track, struct peal_instance *instan
 	struct list *list = (struct list *)(void *)track->changes;
 	const struct peal__model_state *state = peal__state(instance->model);
 
-	track->before = snapshot_of(instance);
-	if (track->before)
-		track->before->holders++;
-	track->after->holders++;
+	track->before = peal__snapshot_hold(snapshot_of(instance));
+	peal__snapshot_hold(track->after);
 	peal__snapshot_take(instance, track->after, written);
 	list->changes.items = list->items;
 	for (size_t i = 0; i < state->count; i++) {
@@ -264,6 +269,23 @@ void peal__track_written(struct peal__track *track, struct peal_instance *instan
 		change->unknown = !created && !is_known(track->before, i);
 		list->changes.count++;
 	}
+}
+
+size_t peal__track_room(const struct peal_instance *instance)
+{
+	return list_size(instance);
+}
+
+void peal__track_share(const struct peal__track *track, void *room, struct peal__track *ret_track)
+{
+	const struct list *list = (const struct list *)(const void *)track->changes;
+	struct list *copy = room;
+
+	memcpy(copy->items, list->items, list->changes.count * sizeof(*copy->items));
+	copy->changes = (struct peal_changes){ copy->items, list->changes.count };
+	*ret_track = (struct peal__track){ .before = peal__snapshot_hold(track->before),
+					   .after = peal__snapshot_hold(track->after),
+					   .changes = &copy->changes };
 }
 
 void peal__track_end(struct peal__track *track)

@@ -11,12 +11,14 @@
  *
  * A collected model comes before those that its rows refer to by a cascading key that is not nullable, or by RESTRICT.
  */
+#include "after_commit.h"
 #include "post_bulk.h"
 
 #include <stdlib.h>
 
 PEAL_SIGNAL_DEFINE(peal_pre_delete);
-PEAL_SIGNAL_DEFINE(peal_post_delete);
+PEAL__SIGNAL_DEFINE_WHEN(peal_post_delete);
+PEAL__SIGNAL_SENDER(peal_post_delete);
 
 #define BATCH 500 /* keys in one IN (...) */
 
@@ -75,7 +77,8 @@ static int no_memory(struct collector *c)
 static bool is_heard(const struct peal_model *model)
 {
 	return peal_has_receivers(&peal_pre_delete, model) ||
-	       peal_has_receivers(&peal_post_delete, model);
+	       peal_has_receivers(&peal_post_delete, model) ||
+	       peal_has_receivers(peal_post_delete.after_commit, model);
 }
 
 /* Rows that refer by such a column are nobody's business, or the database's. */
@@ -600,8 +603,40 @@ static int send_pre_delete(struct collector *c, struct peal_instance *instance)
 			       .database = c->connection->db->alias, .origin = c->origin);
 }
 
+/* Whose deletion it was may be gone by then, unless it was the row's own. */
+static int send_post_delete_later(struct collector *c, struct peal_instance *instance)
+{
+	const struct peal__later_wanted wanted = {
+		.signal = &peal_post_delete,
+		.sender = instance->model,
+		.args_size = sizeof(struct peal_post_delete_args),
+		.connection = c->connection,
+		.instance = instance,
+	};
+	bool own = c->origin.instance == instance;
+	struct peal__later *later;
+	int r = peal__later_new(&wanted, &later, c->error);
+
+	if (!later)
+		return r;
+	peal__later_keep(later, instance);
+	*(struct peal_post_delete_args *)later->args = (struct peal_post_delete_args){
+		.instance = later->instance,
+		.database = c->connection->db->alias,
+		.origin = { .instance = own ? later->instance : NULL },
+	};
+	peal__later_wait(later); /* whoever is heard is deleted in a block */
+	return 0;
+}
+
 static int send_post_delete(struct collector *c, struct peal_instance *instance)
 {
+	int r = 0;
+
+	if (peal__is_awaited(&peal_post_delete))
+		r = send_post_delete_later(c, instance);
+	if (r != 0)
+		return r;
 	return PEAL_SEND_ERROR(peal_post_delete, instance->model, c->error, .instance = instance,
 			       .database = c->connection->db->alias, .origin = c->origin);
 }
@@ -754,7 +789,8 @@ static int delete_model(struct collector *c, struct collected *model)
 		r = delete_in(c, model->state, model->state->key, keys, model->count, NULL, &total);
 	if (r == 0)
 		r = gather_collected(c, model, total);
-	if (!peal_signal_is_heard(&peal_post_delete) || is_silent(model->state))
+	if (is_silent(model->state) ||
+	    (!peal_signal_is_heard(&peal_post_delete) && !peal__is_awaited(&peal_post_delete)))
 		return r;
 	for (size_t k = model->count; k-- > 0 && r == 0;)
 		r = send_post_delete(c, model->items[k]);

@@ -8,9 +8,11 @@
 
 #include <stdlib.h>
 
+#include "after_commit.h"
 #include "query_internal.h"
 
-PEAL_SIGNAL_DEFINE(peal_m2m_changed);
+PEAL__SIGNAL_DEFINE_WHEN(peal_m2m_changed);
+PEAL__SIGNAL_SENDER(peal_m2m_changed);
 
 #define BATCH 500 /* keys in one IN (...) */
 
@@ -268,18 +270,59 @@ static int find_missing(struct change *change, size_t source, size_t target,
 
 /* ---- Adding ---------------------------------------------------------------------------------------------------------- */
 
+static bool is_after(uint32_t action)
+{
+	return action == PEAL_POST_ADD || action == PEAL_POST_REMOVE || action == PEAL_POST_CLEAR;
+}
+
+static int send_later(struct change *change, const struct peal_m2m_changed_args *args)
+{
+	const struct peal_model *through = change->many->through->model;
+	const struct peal__later_wanted wanted = { .signal = &peal_m2m_changed,
+						   .sender = through,
+						   .args_size = sizeof(*args),
+						   .connection = change->connection,
+						   .instance = change->owner,
+						   .keys = args->pk_set,
+						   .key_count = args->pk_count };
+	struct peal_m2m_changed_args *copy;
+	struct peal__later *later;
+	int r = peal__later_new(&wanted, &later, change->error);
+
+	if (!later)
+		return r;
+	peal__later_keep(later, change->owner);
+	copy = later->args;
+	*copy = *args;
+	copy->instance = later->instance;
+	copy->pk_set = later->keys;
+	peal__later_wait(later); /* all changes are made in a block */
+	return 0;
+}
+
 static int send(struct change *change, uint32_t action, const struct keys *keys)
 {
 	static const struct peal_value none;
 	const struct peal__many *many = change->many;
-
-	return PEAL_SEND_ERROR(
-		peal_m2m_changed, many->through->model, change->error, .instance = change->owner,
-		.action = action, .reverse = many->reverse, .model = many->other->model,
+	const struct peal_m2m_changed_args args = {
+		.instance = change->owner,
+		.action = action,
+		.reverse = many->reverse,
+		.model = many->other->model,
 		.pk_set = !keys         ? NULL
 			  : keys->count ? keys->items
 					: &none,
-		.pk_count = keys ? keys->count : 0, .database = change->connection->db->alias);
+		.pk_count = keys ? keys->count : 0,
+		.database = change->connection->db->alias,
+	};
+	int r = 0;
+
+	if (peal__is_awaited(&peal_m2m_changed) && is_after(action))
+		r = send_later(change, &args);
+	if (r == 0 && peal_signal_is_heard(&peal_m2m_changed))
+		r = peal_m2m_changed_send_with(many->through->model, &args, PEAL_SEND_STOP, NULL,
+					       change->error);
+	return r;
 }
 
 /* A row of the relation's table, begun: its init signals are sent. */
@@ -324,8 +367,8 @@ static int insert(struct change *change, size_t source, size_t target, const str
 
 static bool is_heard(const struct peal__many *many)
 {
-	return peal_signal_is_heard(&peal_m2m_changed) &&
-	       peal_has_receivers(&peal_m2m_changed, many->through->model);
+	return peal_has_receivers(&peal_m2m_changed, many->through->model) ||
+	       peal_has_receivers(peal_m2m_changed.after_commit, many->through->model);
 }
 
 /* Rows from source to target, unless they are there. The mirror of a symmetrical relation is written without signals. */

@@ -3,10 +3,12 @@
  * Saving. The order of things is Django's (Model.save and save_base): attached rows, options, pre_save, the key's
  * default, UPDATE or INSERT, post_save. No transaction is opened here.
  */
-#include "state.h"
+#include "after_commit.h"
+#include "guard.h"
 
 PEAL_SIGNAL_DEFINE(peal_pre_save);
-PEAL_SIGNAL_DEFINE(peal_post_save);
+PEAL__SIGNAL_DEFINE_WHEN(peal_post_save);
+PEAL__SIGNAL_SENDER(peal_post_save);
 
 struct save {
 	struct peal_instance *instance;
@@ -14,6 +16,7 @@ struct save {
 	const struct peal_save_options *options;
 	struct peal__connection *connection;
 	struct peal_error *error;
+	struct peal__later *later;              /* peal_post_save after the commit; or NULL */
 	struct peal_value new_key;              /* of the inserted row */
 	const struct peal_names *update_fields; /* NULL: all */
 	bool written[PEAL_FIELDS_MAX];          /* the columns of update_fields */
@@ -340,6 +343,20 @@ static const bool *written(const struct save *save)
 	return save->update_fields ? save->written : NULL;
 }
 
+/* Memory for what is told after the commit: from here on no text of the instance is changed. */
+static int later_new(struct save *save)
+{
+	const struct peal__later_wanted wanted = { .signal = &peal_post_save,
+						   .sender = save->state->model,
+						   .args_size = sizeof(struct peal_post_save_args),
+						   .connection = save->connection,
+						   .instance = save->instance,
+						   .changes = save->track.changes != NULL,
+						   .names = save->update_fields };
+
+	return peal__later_new(&wanted, &save->later, save->error);
+}
+
 static int write_row(struct save *save, bool *ret_created)
 {
 	bool has_key, must_update = save->options->force_update || save->update_fields;
@@ -348,6 +365,8 @@ static int write_row(struct save *save, bool *ret_created)
 
 	if (r == 0 && save->state->model->track_changes)
 		r = peal__track_begin(&save->track, save->instance, written(save), save->error);
+	if (r == 0 && PEAL_UNLIKELY(peal__is_awaited(&peal_post_save)))
+		r = later_new(save);
 	if (r != 0)
 		return r;
 	if (!has_key && must_update)
@@ -394,6 +413,25 @@ static int send_post_save(struct save *save, bool created)
 			       .changes = save->track.changes);
 }
 
+/* The row is written: what is told after the commit is told of it as it is now. */
+static void later_wait(struct save *save, bool created)
+{
+	struct peal__later *later = save->later;
+
+	peal__later_keep(later, save->instance);
+	if (save->track.changes)
+		peal__track_share(&save->track, later->changes, &later->track);
+	*(struct peal_post_save_args *)later->args =
+		(struct peal_post_save_args){ .instance = later->instance,
+					      .created = created,
+					      .raw = save->options->raw,
+					      .database = save->connection->db->alias,
+					      .update_fields = later->names,
+					      .changes = later->track.changes };
+	if (peal__later_wait(later))
+		save->later = NULL;
+}
+
 static int save_checked(struct save *save)
 {
 	bool created = false;
@@ -403,6 +441,7 @@ static int save_checked(struct save *save)
 		return r;
 	r = write_row(save, &created);
 	if (r < 0) {
+		peal__later_free(save->later);
 		peal__transaction_break(save->connection);
 		return r;
 	}
@@ -410,7 +449,23 @@ static int save_checked(struct save *save)
 	save->instance->flags |= PEAL__SAVED;
 	if (save->track.after)
 		peal__track_written(&save->track, save->instance, written(save), created);
-	return send_post_save(save, created);
+	if (save->later)
+		later_wait(save, created);
+	r = send_post_save(save, created);
+	if (save->later)
+		peal__later_send(save->later);
+	return r;
+}
+
+static int save_guarded(struct save *save)
+{
+	struct peal__saving saving PEAL_CLEANUP(peal__saving_end) = { .instance = NULL };
+	int r = peal__guard_check(save->instance, save->connection->db, save->error);
+
+	if (r < 0)
+		return r;
+	peal__saving_begin(&saving, save->instance, save->connection->db);
+	return save_checked(save);
 }
 
 int peal_save_with(struct peal_instance *instance, const struct peal_save_options *options,
@@ -444,7 +499,7 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 		return r;
 	r = peal__instance_connection(instance, save.options->database, &save.connection, error);
 	if (r == 0)
-		r = save_checked(&save);
+		r = PEAL_UNLIKELY(peal__guard_is_on()) ? save_guarded(&save) : save_checked(&save);
 	peal__track_end(&save.track);
 	return r;
 }

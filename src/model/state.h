@@ -226,7 +226,8 @@ int peal__snapshot_new(const struct peal_instance *instance, const bool *written
 		       struct peal__snapshot **ret_snapshot, struct peal_error *error);
 void peal__snapshot_take(struct peal_instance *instance, struct peal__snapshot *snapshot,
 			 const bool *written);
-void peal__snapshot_put(struct peal__snapshot *snapshot); /* NULL does nothing */
+struct peal__snapshot *peal__snapshot_hold(struct peal__snapshot *snapshot); /* NULL gives NULL */
+void peal__snapshot_put(struct peal__snapshot *snapshot); /* NULL does nothing; any thread */
 
 /* All of these instances of one model have been written; after an error none has changed. */
 int peal__snapshot_all(struct peal_instance *const *instances, size_t count, const bool *written,
@@ -242,6 +243,13 @@ int peal__track_begin(struct peal__track *track, const struct peal_instance *ins
 void peal__track_written(struct peal__track *track, struct peal_instance *instance,
 			 const bool *written, bool created);
 void peal__track_end(struct peal__track *track);
+
+/*
+ * What a save has changed, for somebody who keeps it longer: the list in his own room, and both snapshots held, to be
+ * given back by peal__snapshot_put().
+ */
+size_t peal__track_room(const struct peal_instance *instance);
+void peal__track_share(const struct peal__track *track, void *room, struct peal__track *ret_track);
 
 /* The columns but the key that have changed, into room for all; whether it still has the key that it was loaded with. */
 size_t peal__changed_names(const struct peal_instance *instance, const char **names);
