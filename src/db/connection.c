@@ -175,9 +175,8 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 	int r;
 
 	if (c->broken)
-		return peal_error_set(
-			error, PEAL_ETRANSACTION,
-			"the transaction is broken: nothing can be done before its block ends");
+		return peal__transaction_broken(c, "nothing can be done before its block ends",
+						error);
 	r = peal__connection_use(c, error);
 	if (r != 0)
 		return r;
@@ -371,13 +370,19 @@ static bool is_lost(struct peal__connection *c)
 
 	if (c->block_count)
 		return false;
-	return c->lost || (driver->is_alive && !driver->is_alive(c));
+	return c->lost || c->stuck || (driver->is_alive && !driver->is_alive(c));
 }
 
 static int renew(struct peal__connection *c, struct peal_error *error)
 {
 	int r;
 
+	if (c->stuck && !c->lost) {
+		r = c->db->driver->execute(c, "ROLLBACK", error);
+		c->stuck = r < 0;
+		return r;
+	}
+	c->stuck = false;
 	c->lost = true;
 	c->db->driver->close(c);
 	r = c->db->driver->open(c, error);

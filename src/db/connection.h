@@ -57,12 +57,13 @@ struct peal__statement {
 struct peal__hook;
 struct peal__block;
 
-/* handle, lost and generation are kept here only while it is with no thread. */
+/* handle, lost, stuck and generation are kept here only while it is with no thread. */
 struct peal__line {
 	struct peal__line *next; /* of those that are idle */
 	int64_t idle_since;
 	void *handle;
 	bool lost;
+	bool stuck;
 	unsigned generation;
 	struct peal__statement *buckets[PEAL__STATEMENT_BUCKETS];
 	struct peal__statement *oldest, *newest;
@@ -74,8 +75,9 @@ struct peal__connection {
 	struct peal__line *line; /* NULL: none at present */
 	void *handle;            /* the driver's, of the line */
 	bool lost;               /* set by the driver: the server is gone */
-	unsigned generation;     /* counts how often it was opened again */
-	unsigned uses;           /* of the line: statements that are out, a block, ... */
+	bool stuck;          /* a ROLLBACK failed: its transaction is open still, around no block */
+	unsigned generation; /* counts how often it was opened again */
+	unsigned uses;       /* of the line: statements that are out, a block, ... */
 	struct peal__connection *next;
 	struct peal__statement *open_cursors; /* those that end with a block */
 
@@ -84,7 +86,8 @@ struct peal__connection {
 	size_t block_count, block_capacity;
 	struct peal__hook *hooks;
 	size_t hook_count, hook_capacity;
-	bool broken; /* nothing may touch the database before a block has rolled back */
+	bool broken;     /* nothing may touch the database before a block has rolled back */
+	char cause[160]; /* why a rollback has broken the transaction; "" otherwise */
 };
 
 bool peal__db_is_foreign(const struct peal_db *db);
@@ -171,6 +174,9 @@ void peal__transaction_end_all(struct peal__connection *connection);
 void peal__transaction_fini(struct peal__connection *connection);
 /* Called after each error of the database. */
 void peal__transaction_check(struct peal__connection *connection);
+/* PEAL_ETRANSACTION: "the transaction is broken", and why; then what follows from it. */
+int peal__transaction_broken(const struct peal__connection *connection, const char *consequence,
+			     struct peal_error *error);
 /* An error inside an operation that has begun to write: the innermost block can only roll back. */
 void peal__transaction_break(struct peal__connection *connection);
 

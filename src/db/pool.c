@@ -21,6 +21,7 @@ static void attach(struct peal__connection *c, struct peal__line *line)
 	c->line = line;
 	c->handle = line->handle;
 	c->lost = line->lost;
+	c->stuck = line->stuck;
 	c->generation = line->generation;
 }
 
@@ -30,6 +31,7 @@ static struct peal__line *detach(struct peal__connection *c)
 
 	line->handle = c->handle;
 	line->lost = c->lost;
+	line->stuck = c->stuck;
 	line->generation = c->generation;
 	c->line = NULL;
 	c->handle = NULL;

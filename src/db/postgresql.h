@@ -32,8 +32,8 @@ struct peal__pg {
 struct peal__pg_shape {
 	size_t param_count, column_count;
 	const char *names; /* of the columns, behind each other, each with its NUL */
-	bool binary; /* the rows come in binary: all columns are of types that we know */
-	Oid types[]; /* parameters, then columns */
+	bool binary;       /* the rows come in binary: all columns are of types that we know */
+	Oid types[];       /* parameters, then columns */
 };
 
 static inline const Oid *peal__pg_columns(const struct peal__pg_shape *shape)

@@ -55,6 +55,13 @@ void peal__transaction_break(struct peal__connection *c)
 		c->broken = true;
 }
 
+int peal__transaction_broken(const struct peal__connection *c, const char *consequence,
+			     struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_ETRANSACTION, "the transaction is broken%s%s%s: %s",
+			      *c->cause ? " (" : "", c->cause, *c->cause ? ")" : "", consequence);
+}
+
 /* ---- Hooks --------------------------------------------------------------------------------------------------- */
 
 static void hook_release(const struct peal__hook *hook)
@@ -193,6 +200,7 @@ static int block_begin(struct peal__connection *c, const struct peal_atomic_opti
 	if (!peal__db_grow(&c->blocks, &c->block_capacity, c->block_count, sizeof(*c->blocks)))
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	if (!c->block_count) {
+		c->cause[0] = '\0';
 		r = peal__connection_use(c, error);
 		if (r != 0)
 			return r;
@@ -230,21 +238,20 @@ static int outermost_end(struct peal__connection *c, int result, struct peal_err
 	committed = r == 0 && result == 0 && !broken;
 	/* A failed COMMIT leaves the transaction open; an error before it may have ended it already. */
 	if (!committed && driver->transaction_state(c) != PEAL__TRANSACTION_NONE)
-		driver->execute(c, "ROLLBACK", NULL);
+		c->stuck = driver->execute(c, "ROLLBACK", NULL) < 0;
 	peal__connection_done(c);
 	if (committed)
 		return hooks_run(c, error);
 	hooks_drop(c, 0);
 	if (r < 0)
 		return r;
-	return result ? result
-		      : peal_error_set(error, PEAL_ETRANSACTION,
-				       "the transaction was broken: rolled back");
+	return result ? result : peal__transaction_broken(c, "rolled back", error);
 }
 
 static int savepoint_end(struct peal__connection *c, size_t mark, int result,
 			 struct peal_error *error)
 {
+	struct peal_error cause = { 0 };
 	size_t level = c->block_count;
 	bool broken = c->broken;
 	int r = 0;
@@ -257,8 +264,11 @@ static int savepoint_end(struct peal__connection *c, size_t mark, int result,
 		}
 	}
 	peal__cursors_leave(c, level, true);
-	c->broken = savepoint(c, SAVEPOINT_UNDO, level, NULL) < 0 ||
-		    savepoint(c, SAVEPOINT_KEEP, level, NULL) < 0;
+	c->broken = savepoint(c, SAVEPOINT_UNDO, level, &cause) < 0 ||
+		    savepoint(c, SAVEPOINT_KEEP, level, &cause) < 0;
+	if (c->broken)
+		snprintf(c->cause, sizeof(c->cause), "%.*s", (int)sizeof(c->cause) - 1,
+			 cause.message);
 	hooks_drop(c, mark);
 	if (r < 0)
 		return r;
