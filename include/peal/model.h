@@ -607,9 +607,10 @@ PEAL_API PEAL_MUST_CHECK int peal_get(const struct peal_model *model,
 				      struct peal_error *error);
 
 /*
- * The row that meets all conditions, or a new one with the conditions' values (those without "__") and the defaults
- * (Django: objects.get_or_create). The insert has a block of its own; when it is refused because somebody was faster,
- * that row is the answer. ret_created (may be NULL) says which. Errors as of peal_get() and peal_create().
+ * The row that meets all conditions, or a new one with the values of the plain conditions and the defaults (Django:
+ * objects.get_or_create). Conditions that are not plain (lookups, over relations, PEAL_ANY) only find. The insert has a
+ * block of its own; when it is refused because somebody was faster, that row is the answer. ret_created (may be NULL)
+ * says which. Errors as of peal_get() and peal_create().
  */
 PEAL_API PEAL_MUST_CHECK int peal_get_or_create(const struct peal_model *model,
 						struct peal_instance *instance,
@@ -619,8 +620,8 @@ PEAL_API PEAL_MUST_CHECK int peal_get_or_create(const struct peal_model *model,
 						bool *ret_created, struct peal_error *error);
 
 /*
- * The same, and a row that was there gets the defaults and is saved, with these as its update_fields, and its date and
- * file fields, .auto_now among them; all in one block (Django: objects.update_or_create).
+ * The same, and a row that was there is locked, gets the defaults and is saved, with these as its update_fields, and its
+ * date and file fields, .auto_now among them; all in one block (Django: objects.update_or_create).
  */
 PEAL_API PEAL_MUST_CHECK int peal_update_or_create(const struct peal_model *model,
 						   struct peal_instance *instance,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Creating, and what finds or creates: peal_create(), peal_get_or_create(), peal_update_or_create(). */
-#include "state.h"
+#include <peal/m2m.h>
+
+#include "query_internal.h"
 
 int peal_create(const struct peal_model *model, struct peal_instance *instance,
 		const char *database, const struct peal_named_list *values,
@@ -19,9 +21,16 @@ int peal_create(const struct peal_model *model, struct peal_instance *instance,
 static bool is_named(const struct peal_named_list *list, const char *name)
 {
 	for (size_t i = 0; list && i < list->count; i++)
-		if (strcmp(list->items[i].name, name) == 0)
+		if (list->items[i].name && strcmp(list->items[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+/* A condition that says what a field of the new row is to be: no lookup, no way over a relation, none of several. */
+static bool is_value(const struct peal_named *named)
+{
+	return named->name && !strstr(named->name, "__") && !strstr(named->name, "->") &&
+	       named->operation == PEAL_ASSIGN && !named->list;
 }
 
 /* The plain conditions, unless a default has the same name, and the defaults; to be freed by peal__db_free(). */
@@ -35,7 +44,7 @@ static struct peal_named *merge(const struct peal_named_list *conditions,
 	if (!items)
 		return NULL;
 	for (size_t i = 0; conditions && i < conditions->count; i++)
-		if (!strstr(conditions->items[i].name, "__") &&
+		if (is_value(&conditions->items[i]) &&
 		    !is_named(defaults, conditions->items[i].name))
 			items[count++] = conditions->items[i];
 	for (size_t i = 0; defaults && i < defaults->count; i++)
@@ -44,9 +53,25 @@ static struct peal_named *merge(const struct peal_named_list *conditions,
 	return items;
 }
 
+static int find(const struct peal__finder *finder, struct peal_instance *instance,
+		const struct peal_named_list *conditions, struct peal_error *error)
+{
+	struct peal_query *query = finder->owner ? peal_m2m_query(finder->owner, finder->relation)
+						 : peal_query_new(finder->model);
+	int r;
+
+	peal_query_using(query, finder->database);
+	peal_query_filter(query, conditions);
+	if (finder->lock)
+		peal_query_for_update(query, PEAL_LOCK_WAIT);
+	r = peal_query_get(query, instance, error);
+	peal_query_free(query);
+	return r;
+}
+
 /* In a block of its own, so that a refused insert leaves the block around it whole. */
-static int create_apart(const struct peal_model *model, struct peal_instance *instance,
-			const char *database, const struct peal_named_list *conditions,
+static int create_apart(const struct peal__finder *finder, struct peal_instance *instance,
+			const struct peal_named_list *conditions,
 			const struct peal_named_list *defaults, struct peal_error *error)
 {
 	struct peal_named_list values = { 0 };
@@ -56,8 +81,8 @@ static int create_apart(const struct peal_model *model, struct peal_instance *in
 	if (!items)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	values.items = items;
-	PEAL_ATOMIC_WITH(r, error, .database = database) {
-		r = peal_create(model, instance, database, &values, error);
+	PEAL_ATOMIC_WITH(r, error, .database = finder->database) {
+		r = peal_create(finder->model, instance, finder->database, &values, error);
 	}
 	peal__db_free(items);
 	if (r != 0)
@@ -65,19 +90,19 @@ static int create_apart(const struct peal_model *model, struct peal_instance *in
 	return r;
 }
 
-int peal_get_or_create(const struct peal_model *model, struct peal_instance *instance,
-		       const char *database, const struct peal_named_list *conditions,
-		       const struct peal_named_list *defaults, bool *ret_created,
-		       struct peal_error *error)
+int peal__get_or_create(const struct peal__finder *finder, struct peal_instance *instance,
+			const struct peal_named_list *conditions,
+			const struct peal_named_list *defaults, bool *ret_created,
+			struct peal_error *error)
 {
 	struct peal_error second = { 0 };
-	int r = peal_get(model, instance, database, conditions, error);
+	int r = find(finder, instance, conditions, error);
 	bool created = r == PEAL_NOT_FOUND;
 
 	if (created)
-		r = create_apart(model, instance, database, conditions, defaults, error);
+		r = create_apart(finder, instance, conditions, defaults, error);
 	if (created && r == PEAL_EINTEGRITY) {
-		int again = peal_get(model, instance, database, conditions, &second);
+		int again = find(finder, instance, conditions, &second);
 
 		/* Somebody else may have made it meanwhile. If not, the refusal is what counts. */
 		if (again != PEAL_NOT_FOUND)
@@ -89,6 +114,16 @@ int peal_get_or_create(const struct peal_model *model, struct peal_instance *ins
 	if (r == 0 && ret_created)
 		*ret_created = created;
 	return r;
+}
+
+int peal_get_or_create(const struct peal_model *model, struct peal_instance *instance,
+		       const char *database, const struct peal_named_list *conditions,
+		       const struct peal_named_list *defaults, bool *ret_created,
+		       struct peal_error *error)
+{
+	return peal__get_or_create(
+		&(const struct peal__finder){ .model = model, .database = database }, instance,
+		conditions, defaults, ret_created, error);
 }
 
 /* Of these kinds Django decides the value when a row is written, and so writes them always: .auto_now is among them. */
@@ -135,8 +170,9 @@ static int set_and_save(struct peal_instance *instance, const char *database,
 				      peal_model_label(instance->model));
 	for (size_t i = 0; i < values->count && r == 0; i++) {
 		names[i] = values->items[i].name;
-		moves |= peal__column_find(state, names[i], strlen(names[i]), NULL) == state->key;
 		r = peal__set_named(instance, &values->items[i], error);
+		moves |= r == 0 &&
+			 peal__column_find(state, names[i], strlen(names[i]), NULL) == state->key;
 	}
 	if (r != 0 || !values->count)
 		return r;
@@ -146,24 +182,35 @@ static int set_and_save(struct peal_instance *instance, const char *database,
 			 .update_fields = { names, add_late(state, names, values->count) });
 }
 
-int peal_update_or_create(const struct peal_model *model, struct peal_instance *instance,
-			  const char *database, const struct peal_named_list *conditions,
-			  const struct peal_named_list *defaults, bool *ret_created,
-			  struct peal_error *error)
+int peal__update_or_create(const struct peal__finder *finder, struct peal_instance *instance,
+			   const struct peal_named_list *conditions,
+			   const struct peal_named_list *defaults, bool *ret_created,
+			   struct peal_error *error)
 {
+	struct peal__finder locking = *finder;
 	bool created = false;
 	int r;
 
+	locking.lock = true;
 	*instance = (struct peal_instance){ 0 };
-	PEAL_ATOMIC_WITH(r, error, .database = database) {
-		r = peal_get_or_create(model, instance, database, conditions, defaults, &created,
-				       error);
+	PEAL_ATOMIC_WITH(r, error, .database = finder->database) {
+		r = peal__get_or_create(&locking, instance, conditions, defaults, &created, error);
 		if (r == 0 && !created && defaults)
-			r = set_and_save(instance, database, defaults, error);
+			r = set_and_save(instance, finder->database, defaults, error);
 	}
 	if (r != 0)
 		peal_fini(instance);
 	else if (ret_created)
 		*ret_created = created;
 	return r;
+}
+
+int peal_update_or_create(const struct peal_model *model, struct peal_instance *instance,
+			  const char *database, const struct peal_named_list *conditions,
+			  const struct peal_named_list *defaults, bool *ret_created,
+			  struct peal_error *error)
+{
+	return peal__update_or_create(
+		&(const struct peal__finder){ .model = model, .database = database }, instance,
+		conditions, defaults, ret_created, error);
 }

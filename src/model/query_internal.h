@@ -222,6 +222,26 @@ struct peal_rows *peal__rows_new(struct peal_error *error);
 int peal__rows_read(struct peal_query *query, struct peal_rows *rows,
 		    struct peal__connection *connection, struct peal_error *error);
 
+/* ---- create.c ------------------------------------------------------------------------------------------------------ */
+
+/* Where a row is looked for, and made when it is not there. */
+struct peal__finder {
+	const struct peal_model *model;
+	const char *database;
+	const struct peal_instance *owner; /* among its rows of a many-to-many relation; or NULL */
+	const char *relation;
+	bool lock; /* what is found, until the end of the transaction */
+};
+
+int peal__get_or_create(const struct peal__finder *finder, struct peal_instance *instance,
+			const struct peal_named_list *conditions,
+			const struct peal_named_list *defaults, bool *ret_created,
+			struct peal_error *error);
+int peal__update_or_create(const struct peal__finder *finder, struct peal_instance *instance,
+			   const struct peal_named_list *conditions,
+			   const struct peal_named_list *defaults, bool *ret_created,
+			   struct peal_error *error);
+
 /* ---- prefetch.c ---------------------------------------------------------------------------------------------------- */
 
 /* Nothing stands against it: PEAL_EINVAL. */

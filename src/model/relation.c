@@ -184,7 +184,7 @@ static bool is_named(const struct peal__many *many, const char *name)
 	for (size_t i = 0; i < size; i++)
 		if (tolower((unsigned char)model[i]) != name[i])
 			return false;
-	return strcmp(name + size, "_set") == 0;
+	return !name[size] || strcmp(name + size, "_set") == 0;
 }
 
 static bool add_side(struct peal__model_state *state, const struct peal__many *many)
