@@ -406,6 +406,41 @@ TEST(failed_statement_ends_the_transaction)
 	peal_db_close(db);
 }
 
+/* At a statement, and at the commit: what a server says whose disk is full. */
+TEST(disk_of_the_server_is_full)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+	int r;
+
+	exec("CREATE TABLE t (a integer)");
+	exec("CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+	     " 'BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = "
+	     "''53100''; END'");
+	exec("INSERT INTO t VALUES (1)");
+	for (int deferred = 0; deferred < 2; deferred++) {
+		exec(deferred ? "CREATE CONSTRAINT TRIGGER full_now AFTER INSERT ON t DEFERRABLE"
+				" INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION full_disk()"
+			      : "CREATE TRIGGER full_now BEFORE INSERT ON t"
+				" FOR EACH ROW EXECUTE FUNCTION full_disk()");
+		T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2)", NULL, NULL, &error),
+		       PEAL_EDB);
+		T_STR(error.sqlstate, "53100");
+		PEAL_ATOMIC(r, &error) {
+			r = peal_db_exec(NULL, "INSERT INTO t VALUES (3)", NULL, NULL, &error);
+			T_CODE(r, deferred ? 0 : PEAL_EDB);
+		}
+		T_CODE(r, PEAL_EDB);
+		T_STR(error.sqlstate, "53100");
+		T_HAS(error.message, "No space left on device");
+		T_INT(number_of("SELECT count(*) FROM t"), 1);
+		exec("DROP TRIGGER full_now ON t");
+	}
+	exec("INSERT INTO t VALUES (4)");
+	T_INT(number_of("SELECT count(*) FROM t"), 2);
+	peal_db_close(db);
+}
+
 TEST(plan_that_is_out_of_date)
 {
 	struct peal_db *db = open_database();
