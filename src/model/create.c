@@ -157,14 +157,18 @@ static size_t add_late(const struct peal__model_state *state, const char **names
 	return count;
 }
 
+/* Without values, and without fields that are decided late, there is nothing to save. */
 static int set_and_save(struct peal_instance *instance, const char *database,
 			const struct peal_named_list *values, struct peal_error *error)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
+	static const struct peal_named_list no_values;
 	const char *names[2 * PEAL_FIELDS_MAX];
 	bool moves = false; /* to another key: then all fields are saved there */
 	int r = 0;
 
+	if (!values)
+		values = &no_values;
 	if (values->count > PEAL_FIELDS_MAX)
 		return peal_error_set(error, PEAL_EINVAL, "%s: more values than a model has fields",
 				      peal_model_label(instance->model));
@@ -174,7 +178,7 @@ static int set_and_save(struct peal_instance *instance, const char *database,
 		moves |= r == 0 &&
 			 peal__column_find(state, names[i], strlen(names[i]), NULL) == state->key;
 	}
-	if (r != 0 || !values->count)
+	if (r != 0)
 		return r;
 	if (moves)
 		return PEAL_SAVE(instance, error, .database = database);
@@ -195,7 +199,7 @@ int peal__update_or_create(const struct peal__finder *finder, struct peal_instan
 	*instance = (struct peal_instance){ 0 };
 	PEAL_ATOMIC_WITH(r, error, .database = finder->database) {
 		r = peal__get_or_create(&locking, instance, conditions, defaults, &created, error);
-		if (r == 0 && !created && defaults)
+		if (r == 0 && !created)
 			r = set_and_save(instance, finder->database, defaults, error);
 	}
 	if (r != 0)

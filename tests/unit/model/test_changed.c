@@ -626,6 +626,13 @@ TEST(update_or_create_writes_automatic_fields)
 	T_INT(p.age, 3);
 	T_TRUE(p.updated_at > INT64_C(1500000000) * 1000000);
 	peal_fini(&p.instance);
+	/* They are all that is written when there is nothing else to set. */
+	exec("UPDATE lab_pupil SET updated_at = '1999-01-01 00:00:00+00'");
+	T_OK(peal_update_or_create(&pupil_model, &p.instance, NULL,
+				   PEAL_WITH(PEAL_IS(pupil_model, name, "Ana")), NULL, &created,
+				   &error));
+	T_TRUE(p.updated_at > INT64_C(1500000000) * 1000000);
+	peal_fini(&p.instance);
 	end_models(db);
 }
 

@@ -198,6 +198,22 @@ TEST(update_sends_nothing)
 	end_models(db);
 }
 
+TEST(update_to_no_key)
+{
+	struct peal_db *db = begin_people();
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_error error = { 0 };
+	int64_t count;
+
+	T_CODE(peal_query_update(query, PEAL_WITH(PEAL_SET(person_model, id, PEAL_NULL)), &count,
+				 &error),
+	       PEAL_EINTEGRITY);
+	T_STR(error.sqlstate, "23502");
+	T_INT(COUNT("lab_person WHERE id IS NULL"), 0);
+	peal_query_free(query);
+	end_models(db);
+}
+
 /* What is wrong is said before any SQL, whatever runs the query. */
 static void refused(const struct peal_named named, int code, const char *message)
 {
