@@ -404,6 +404,15 @@ const struct peal_field *model_field(const struct peal_model *model, const char 
 	return NULL;
 }
 
+bool model_has(const struct peal_model *model, const char *name)
+{
+	bool found = model_field(model, name) != NULL;
+
+	for (size_t i = 0; i < model->fields.count && !found; i++)
+		found = strcmp(model->fields.items[i].name, name) == 0;
+	return found;
+}
+
 static const char *column_to(const struct peal_model *model, const struct peal_model *to,
 			     size_t skip)
 {

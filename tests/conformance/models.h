@@ -43,6 +43,9 @@ const struct peal_field *model_key(const struct peal_model *model);
 /* The field of "author", "author_id" or "title"; NULL when there is none. */
 const struct peal_field *model_field(const struct peal_model *model, const char *name);
 
+/* Whether it is a field of the model that conditions may name: one with a column, or a many-to-many field. */
+bool model_has(const struct peal_model *model, const char *name);
+
 bool field_is_relation(const struct peal_field *field);
 /* "author_id" for a relation, else the name. Kept. */
 const char *field_member(const struct peal_field *field);

@@ -67,7 +67,7 @@ static int bulk_update(struct step *step)
 	int64_t updated;
 	int r;
 
-	if (!model_field(model, field))
+	if (!model_has(model, field))
 		refuse("%s has no field %s", model->name, field);
 	while (words_peek(&step->words))
 		instances[count++] = variable_get(words_name(&step->words, "a variable"));

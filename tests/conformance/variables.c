@@ -110,7 +110,7 @@ const struct peal_named_list *named_values(const struct peal_model *model,
 	for (size_t i = 0; i < pairs->count; i++) {
 		const char *name = pairs->items[i].name;
 
-		if (!model_field(model, name))
+		if (!model_has(model, name))
 			refuse("%s has no field %s", model->name, name);
 		place_of(list, items, name)->value = value_of(&pairs->items[i].value, event);
 	}
