@@ -4,7 +4,6 @@
 #include "alloc.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
 #define ALIGNMENT _Alignof(max_align_t)
 #define ARENA_BLOCK_MIN ((size_t)4096)
@@ -93,7 +92,7 @@ void peal__text_add_n(struct peal__text *text, const char *more, size_t size)
 	if (text->failed)
 		return;
 	if (needed > text->capacity) {
-		size_t capacity = needed < 128 ? 128 : needed * 2;
+		size_t capacity = needed < 512 ? 512 : needed * 2;
 		char *data = alloc_dirty(capacity);
 
 		if (!data) {
@@ -120,22 +119,26 @@ void peal__text_add_name(struct peal__text *text, const char *name)
 {
 	const char *quote;
 
-	peal__text_add(text, "\"");
+	peal__text_add_n(text, "\"", 1);
 	while ((quote = strchr(name, '"')) != NULL) {
 		peal__text_add_n(text, name, (size_t)(quote - name));
-		peal__text_add(text, "\"\"");
+		peal__text_add_n(text, "\"\"", 2);
 		name = quote + 1;
 	}
 	peal__text_add(text, name);
-	peal__text_add(text, "\"");
+	peal__text_add_n(text, "\"", 1);
 }
 
 void peal__text_add_number(struct peal__text *text, unsigned long long number)
 {
 	char digits[24];
+	size_t at = sizeof(digits);
 
-	snprintf(digits, sizeof(digits), "%llu", number);
-	peal__text_add(text, digits);
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	peal__text_add_n(text, digits + at, sizeof(digits) - at);
 }
 
 void peal__text_fini(struct peal__text *text)
