@@ -123,14 +123,32 @@ void peal__statements_free(struct peal__connection *c)
 	}
 }
 
-/* One with that text which is not in use, or NULL. */
-static struct peal__statement *statement_find(struct peal__line *line, const char *sql, size_t size,
-					      uint32_t hash, bool *ret_known)
+/* What is looked for: a key, or else a text. */
+struct wanted {
+	uint32_t hash;
+	const struct peal__statement_key *key;
+	const char *sql;
+	size_t size;
+};
+
+static bool is_wanted(const struct peal__statement *s, const struct wanted *wanted)
 {
-	struct peal__statement *s = line->buckets[hash % PEAL__STATEMENT_BUCKETS];
+	if (s->hash != wanted->hash)
+		return false;
+	if (wanted->key)
+		return memcmp(&s->key, wanted->key, sizeof(s->key)) == 0;
+	return !s->key.owner && s->size == wanted->size &&
+	       memcmp(s->sql, wanted->sql, wanted->size) == 0;
+}
+
+/* One which is not in use, or NULL. */
+static struct peal__statement *statement_find(struct peal__line *line, const struct wanted *wanted,
+					      bool *ret_known)
+{
+	struct peal__statement *s = line->buckets[wanted->hash % PEAL__STATEMENT_BUCKETS];
 
 	for (; s; s = s->bucket_next) {
-		if (s->hash != hash || s->size != size || memcmp(s->sql, sql, size) != 0)
+		if (!is_wanted(s, wanted))
 			continue;
 		*ret_known = true;
 		if (s->busy)
@@ -144,19 +162,21 @@ static struct peal__statement *statement_find(struct peal__line *line, const cha
 	return NULL;
 }
 
-static int statement_new(struct peal__connection *c, const char *sql, size_t size, uint32_t hash,
+static int statement_new(struct peal__connection *c, const struct wanted *wanted,
 			 struct peal__statement **ret_statement, struct peal_error *error)
 {
-	struct peal__statement *s = peal__db_alloc(sizeof(*s) + size + 1);
+	struct peal__statement *s = peal__db_alloc(sizeof(*s) + wanted->size + 1);
 	int r;
 
 	if (!s)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	s->connection = c;
-	s->hash = hash;
-	s->size = size;
-	memcpy(s->sql, sql, size);
-	r = c->db->driver->prepare(s, s->sql, size, error);
+	s->hash = wanted->hash;
+	if (wanted->key)
+		s->key = *wanted->key;
+	s->size = wanted->size;
+	memcpy(s->sql, wanted->sql, wanted->size);
+	r = c->db->driver->prepare(s, s->sql, s->size, error);
 	if (r < 0) {
 		peal__db_free(s);
 		peal__transaction_check(c);
@@ -166,12 +186,35 @@ static int statement_new(struct peal__connection *c, const char *sql, size_t siz
 	return 0;
 }
 
-int peal__statement_get(struct peal__connection *c, const char *sql, size_t size,
-			struct peal__statement **ret_statement, struct peal_error *error)
+static int statement_get(struct peal__connection *c, struct wanted *wanted, peal__sql_write *write,
+			 const void *context, struct peal__statement **ret_statement,
+			 struct peal_error *error)
 {
-	uint32_t hash = hash_of(sql, size);
-	struct peal__statement *s;
+	struct peal__text sql = { 0 };
 	bool known = false;
+	int r = 0;
+
+	*ret_statement = statement_find(c->line, wanted, &known);
+	if (*ret_statement)
+		return 0;
+	if (write) {
+		write(context, &sql);
+		wanted->sql = sql.data;
+		wanted->size = sql.size;
+		r = sql.failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory") : 0;
+	}
+	if (r == 0)
+		r = statement_new(c, wanted, ret_statement, error);
+	if (r == 0 && !known)
+		statement_cache(c, *ret_statement);
+	peal__text_fini(&sql);
+	return r;
+}
+
+static int statement_take(struct peal__connection *c, struct wanted *wanted, peal__sql_write *write,
+			  const void *context, struct peal__statement **ret_statement,
+			  struct peal_error *error)
+{
 	int r;
 
 	if (c->broken)
@@ -180,20 +223,38 @@ int peal__statement_get(struct peal__connection *c, const char *sql, size_t size
 	r = peal__connection_use(c, error);
 	if (r != 0)
 		return r;
-	s = statement_find(c->line, sql, size, hash, &known);
-	if (!s) {
-		r = statement_new(c, sql, size, hash, &s, error);
-		if (r < 0) {
-			peal__connection_done(c);
-			return r;
-		}
-		if (!known)
-			statement_cache(c, s);
+	r = statement_get(c, wanted, write, context, ret_statement, error);
+	if (r < 0) {
+		peal__connection_done(c);
+		return r;
 	}
-	s->connection = c;
-	s->busy = true;
-	*ret_statement = s;
+	(*ret_statement)->connection = c;
+	(*ret_statement)->busy = true;
 	return 0;
+}
+
+int peal__statement_get(struct peal__connection *c, const char *sql, size_t size,
+			struct peal__statement **ret_statement, struct peal_error *error)
+{
+	struct wanted wanted = { .hash = hash_of(sql, size), .sql = sql, .size = size };
+
+	return statement_take(c, &wanted, NULL, NULL, ret_statement, error);
+}
+
+int peal__statement_get_by(struct peal__connection *c, const struct peal__statement_key *key,
+			   peal__sql_write *write, const void *context,
+			   struct peal__statement **ret_statement, struct peal_error *error)
+{
+	struct wanted wanted = { .hash = hash_of((const char *)key, sizeof(*key)), .key = key };
+
+	return statement_take(c, &wanted, write, context, ret_statement, error);
+}
+
+uint64_t peal__statement_owner(unsigned count)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, count, memory_order_relaxed) + 1;
 }
 
 void peal__statement_put(struct peal__statement *s)
@@ -284,13 +345,19 @@ int peal__connection_run(struct peal__connection *c, const char *sql,
 	struct peal__statement *s;
 	int r = peal__statement_get(c, sql, strlen(sql), &s, error);
 
-	if (r < 0)
-		return r;
+	return r < 0 ? r : peal__statement_run(s, values, count, ret_changes, error);
+}
+
+int peal__statement_run(struct peal__statement *s, const struct peal_value *values, size_t count,
+			int64_t *ret_changes, struct peal_error *error)
+{
+	int r = 0;
+
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = peal__statement_bind(s, i, &values[i], error);
 	if (r == 0 && s->width) {
 		r = peal_error_set(error, PEAL_EINVAL,
-				   "the statement returns rows: use peal_db_query(): %s", sql);
+				   "the statement returns rows: use peal_db_query(): %s", s->sql);
 	} else {
 		while (r == 0)
 			r = peal__statement_step(s, NULL, NULL, error);
@@ -298,7 +365,7 @@ int peal__connection_run(struct peal__connection *c, const char *sql,
 	if (r == PEAL_DONE) {
 		r = 0;
 		if (ret_changes)
-			*ret_changes = c->db->driver->changes(s);
+			*ret_changes = s->connection->db->driver->changes(s);
 	}
 	peal__statement_put(s);
 	return r;

@@ -11,6 +11,7 @@
 #define PEAL_DB_CONNECTION_H
 
 #include "driver.h"
+#include "heap.h"
 #include "turn.h"
 
 #define PEAL__STATEMENTS_MAX 128 /* kept prepared per connection */
@@ -34,6 +35,15 @@ struct peal_db {
 	uint32_t waiting;
 };
 
+/*
+ * What finds a statement whose text has not been made: an owner, which is not 0 and never given twice
+ * (peal__statement_owner()), and what else its text depends on.
+ */
+struct peal__statement_key {
+	uint64_t owner;
+	uint64_t bits[2];
+};
+
 /* A prepared statement. In the cache while unused and used; another one with the same text is made when it is busy. */
 struct peal__statement {
 	struct peal__connection *connection;
@@ -43,11 +53,14 @@ struct peal__statement {
 	bool cached;
 	bool writes;       /* set by a driver that has to know */
 	void *room;        /* of the driver */
+	size_t bound;      /* and these: parameters that were bound since the last reset */
+	bool begun;        /* stepped since */
 	uint8_t reading;   /* enum peal__reading; until it is put back */
 	bool cut_off;      /* the transaction has ended in which it was reading by a cursor */
 	size_t open_level; /* how many blocks surrounded it then */
 	struct peal__statement *open_next; /* of connection->open_cursors */
 	uint32_t hash;
+	struct peal__statement_key key; /* owner 0: none, it is found by its text */
 	size_t size;
 	struct peal__statement *bucket_next;
 	struct peal__statement *older, *newer; /* by last use */
@@ -138,6 +151,15 @@ int peal__statement_get(struct peal__connection *connection, const char *sql, si
 			struct peal__statement **ret_statement, struct peal_error *error);
 void peal__statement_put(struct peal__statement *statement);
 
+/* The same by a key: its text is written only when there is none that is not busy. */
+typedef void peal__sql_write(const void *context, struct peal__text *sql);
+int peal__statement_get_by(struct peal__connection *connection,
+			   const struct peal__statement_key *key, peal__sql_write *write,
+			   const void *context, struct peal__statement **ret_statement,
+			   struct peal_error *error);
+/* The first of count owners that nobody has had. */
+uint64_t peal__statement_owner(unsigned count);
+
 int peal__statement_bind(struct peal__statement *statement, size_t index,
 			 const struct peal_value *value, struct peal_error *error);
 /* As the driver's step; sees whether an error has ended the transaction. */
@@ -153,7 +175,9 @@ void peal__cursor_closed(struct peal__statement *statement);
 /* Blocks have ended, but for these; what was opened in them is cut off, or belongs to the block around them. */
 void peal__cursors_leave(struct peal__connection *connection, size_t blocks, bool cut_off);
 
-/* Get, bind, run to the end, put. ret_changes may be NULL. */
+/* Bind, run to the end, put; with get before. ret_changes may be NULL. */
+int peal__statement_run(struct peal__statement *statement, const struct peal_value *values,
+			size_t count, int64_t *ret_changes, struct peal_error *error);
 int peal__connection_run(struct peal__connection *connection, const char *sql,
 			 const struct peal_value *values, size_t count, int64_t *ret_changes,
 			 struct peal_error *error);

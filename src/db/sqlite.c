@@ -130,6 +130,8 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 	int at = (int)index + 1;
 	int code;
 
+	if (index >= s->bound)
+		s->bound = index + 1;
 	switch (value->kind) {
 	case PEAL_VALUE_NULL:
 		code = sqlite3_bind_null(handle, at);
@@ -269,6 +271,18 @@ static int convert(struct peal__statement *s, int i, uint32_t kind, struct peal_
 	return 0;
 }
 
+/*
+ * Parameters keep what they were bound to, which costs less than taking it away, and may be memory that is gone: those
+ * that were not bound again are null.
+ */
+static void unbind_rest(struct peal__statement *s)
+{
+	int count = sqlite3_bind_parameter_count(s->handle);
+
+	for (int at = (int)s->bound + 1; at <= count; at++)
+		sqlite3_bind_null(s->handle, at);
+}
+
 /* A statement that writes begins: it needs the ticket, and keeps it at least until it has ended. */
 static int begin_writing(struct peal__statement *s, struct peal_error *error)
 {
@@ -312,6 +326,9 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 {
 	int code, r;
 
+	if (!s->begun)
+		unbind_rest(s);
+	s->begun = true;
 	if (begins_to_write(s)) {
 		r = begin_writing(s, error);
 		if (r < 0)
@@ -347,7 +364,8 @@ static void reset(struct peal__statement *s)
 	sqlite3_reset(s->handle);
 	if (writing)
 		end_writing(sqlite);
-	sqlite3_clear_bindings(s->handle);
+	s->bound = 0;
+	s->begun = false;
 }
 
 static int64_t changes(struct peal__statement *s)

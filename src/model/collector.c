@@ -815,9 +815,12 @@ static int delete_alone(struct collector *c, struct peal_instance *instance)
 {
 	const struct peal__model_state *state = peal__state(instance->model);
 	struct peal_value key = peal_key(instance);
-	int64_t changes;
-	int r = peal__connection_run(c->connection, state->remove, &key, 1, &changes, c->error);
+	struct peal__statement *s;
+	int64_t changes = 0;
+	int r = peal__model_statement(state, PEAL__REMOVE, c->connection, &s, c->error);
 
+	if (r == 0)
+		r = peal__statement_run(s, &key, 1, &changes, c->error);
 	if (r < 0)
 		return r;
 	return count_deleted(c, state->model, changes);

@@ -225,19 +225,50 @@ static struct peal_value initial_of(const struct peal__column *column)
 	return value;
 }
 
-static int set_initial(struct peal_instance *instance, const struct peal__column *column,
-		       struct peal_error *error)
+static int set_initial(const struct peal__model_state *state, struct peal_instance *instance,
+		       const struct peal__column *column, struct peal_error *error)
 {
 	struct peal_value value = initial_of(column);
 	int r;
 
 	if (value.kind == PEAL_VALUE_NULL)
 		return 0;
-	r = peal__column_accept(peal__state(instance->model), column, &value, error);
+	r = peal__column_accept(state, column, &value, error);
 	if (r < 0)
 		return r;
 	return peal__member_write(instance, column, &value,
 				  column->field->initial_fn ? PEAL__COPY : PEAL__BORROW, error);
+}
+
+int peal__initial_make(struct peal__model_state *state, struct peal_error *error)
+{
+	struct peal_instance *instance;
+	int r = 0;
+
+	state->initial = peal__arena_alloc(&state->arena, state->model->size);
+	if (!state->initial)
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	instance = peal__instance_in(state->model, state->initial);
+	instance->model = state->model;
+	for (size_t i = 0; i < state->count && r == 0; i++) {
+		if (state->columns[i].field->initial_fn)
+			state->computes_initial = true;
+		else
+			r = set_initial(state, instance, &state->columns[i], error);
+	}
+	return r;
+}
+
+/* What functions give; the others are in state->initial. */
+static int compute_initial(struct peal_instance *instance, struct peal_error *error)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+	int r = 0;
+
+	for (size_t i = 0; i < state->count && r == 0; i++)
+		if (state->columns[i].field->initial_fn)
+			r = set_initial(state, instance, &state->columns[i], error);
+	return r;
 }
 
 int peal__set_named(struct peal_instance *instance, const struct peal_named *named,
@@ -275,8 +306,8 @@ static int set_all(struct peal_instance *instance, const struct peal_named_list 
 	bool objects = false;
 	int r = 0;
 
-	for (size_t i = 0; i < state->count && r == 0; i++)
-		r = set_initial(instance, &state->columns[i], error);
+	if (state->computes_initial)
+		r = compute_initial(instance, error);
 	for (size_t i = 0; i < values->count && r == 0; i++) {
 		r = peal__set_named(instance, &values->items[i], error);
 		objects |= values->items[i].value.kind == PEAL_VALUE_POINTER ||
@@ -299,7 +330,7 @@ int peal_init(const struct peal_model *model, struct peal_instance *instance,
 		*instance = (struct peal_instance){ 0 };
 		return r;
 	}
-	begin(model, instance);
+	memcpy((char *)instance - model->offset, peal__state(model)->initial, model->size);
 	r = set_all(instance, values, error);
 	if (r == 0)
 		r = send_post_init(instance, error);
@@ -368,6 +399,8 @@ int peal__instance_load(const struct peal_model *model, struct peal_instance *in
 			instance->deferred[i / 64] |= UINT64_C(1) << (i % 64);
 			continue;
 		}
+		if (peal__member_load(&state->columns[i], peal__row(instance), &value))
+			continue;
 		r = peal__column_accept(state, &state->columns[i], &value, error);
 		if (r == 0)
 			r = peal__member_write(instance, &state->columns[i], &value, PEAL__BORROW,

@@ -518,6 +518,46 @@ int peal__member_write(struct peal_instance *instance, const struct peal__column
 	return r;
 }
 
+bool peal__member_load(const struct peal__column *column, char *row, const struct peal_value *value)
+{
+	char *member = row + column->offset;
+	bool has = true;
+
+	if (value->kind != column->value_kind)
+		return false;
+	switch (column->storage) {
+	case PEAL__S_I32: {
+		int32_t small = (int32_t)value->as.integer;
+
+		if (small != value->as.integer)
+			return false;
+		memcpy(member, &small, sizeof(small));
+		break;
+	}
+	case PEAL__S_I64:
+		if (value->kind == PEAL_VALUE_TIME_OF_DAY)
+			return false;
+		memcpy(member, &value->as.integer, sizeof(int64_t));
+		break;
+	case PEAL__S_BOOL:
+		memcpy(member, &value->as.boolean, sizeof(bool));
+		break;
+	case PEAL__S_DOUBLE:
+		memcpy(member, &value->as.real, sizeof(double));
+		break;
+	case PEAL__S_TEXT:
+		if (!value->as.text.data || memchr(value->as.text.data, '\0', value->as.text.size))
+			return false;
+		memcpy(member, &value->as.text.data, sizeof(value->as.text.data));
+		break;
+	default:
+		return false;
+	}
+	if (column->has)
+		memcpy(row + column->has - 1, &has, sizeof(has));
+	return true;
+}
+
 /* ---- Related rows ------------------------------------------------------------------------------------------------ */
 
 struct peal_instance *peal__object_get(const struct peal__column *column, const char *row)

@@ -16,6 +16,21 @@ PEAL_SIGNAL_DEFINE(peal_class_prepared);
 static struct peal__model_state **models;
 static size_t model_count, model_capacity;
 
+static void write_text(const void *context, struct peal__text *sql)
+{
+	peal__text_add(sql, context);
+}
+
+int peal__model_statement(const struct peal__model_state *state, enum peal__statement_of which,
+			  struct peal__connection *connection,
+			  struct peal__statement **ret_statement, struct peal_error *error)
+{
+	const struct peal__statement_key key = { .owner = state->statements + which };
+
+	return peal__statement_get_by(connection, &key, write_text, state->sql[which],
+				      ret_statement, error);
+}
+
 int peal__model_check(const struct peal_model *model, struct peal_error *error)
 {
 	if (PEAL_UNLIKELY(!*model->state))
@@ -324,21 +339,23 @@ static bool state_sql(struct peal__model_state *state)
 	peal__text_add(&sql, "DELETE FROM ");
 	peal__text_add_name(&sql, state->table);
 	add_by_key(&sql, state, 1);
-	state->remove = sql_keep(state, &sql);
+	state->sql[PEAL__REMOVE] = sql_keep(state, &sql);
 
-	state->insert = sql_insert(state, false, false);
-	state->insert_key = sql_insert(state, true, false);
-	state->insert_returning = sql_insert(state, false, true);
+	state->sql[PEAL__INSERT] = sql_insert(state, false, false);
+	state->sql[PEAL__INSERT_KEY] = sql_insert(state, true, false);
+	state->sql[PEAL__INSERT_RETURNING] = sql_insert(state, false, true);
 	if (state->count > 1) {
 		peal__text_add(&sql, "UPDATE ");
 		peal__text_add_name(&sql, state->table);
 		peal__text_add(&sql, " SET ");
 		add_columns(&sql, state, false, " = $");
 		add_by_key(&sql, state, state->count);
-		state->update = sql_keep(state, &sql);
+		state->sql[PEAL__UPDATE] = sql_keep(state, &sql);
 	}
-	return state->select && state->remove && state->insert && state->insert_key &&
-	       state->insert_returning && (state->update || state->count == 1);
+	state->statements = peal__statement_owner(PEAL__STATEMENTS_OF);
+	return state->select && state->sql[PEAL__REMOVE] && state->sql[PEAL__INSERT] &&
+	       state->sql[PEAL__INSERT_KEY] && state->sql[PEAL__INSERT_RETURNING] &&
+	       (state->sql[PEAL__UPDATE] || state->count == 1);
 }
 
 static bool state_names(struct peal__model_state *state)
@@ -372,6 +389,7 @@ static bool state_columns(struct peal__model_state *state)
 		state->value_kinds[state->count] = column->value_kind;
 		if (is_key(field))
 			state->key = state->count;
+		state->automatic |= field->auto_now || field->auto_now_add;
 		state->count++;
 	}
 	return true;
@@ -460,6 +478,8 @@ static int state_new(const struct peal_model *model, struct peal__model_state **
 		return no_memory(error);
 	}
 	r = state_check(state, error);
+	if (r == 0)
+		r = peal__initial_make(state, error);
 	if (r < 0)
 		state_free(state);
 	else

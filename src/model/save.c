@@ -75,6 +75,8 @@ static int names_check(struct save *save)
 /* Writing a field that was not loaded would write nothing over what the row has. */
 static int deferred_check(const struct save *save)
 {
+	if (!save->instance->deferred[0] && !save->instance->deferred[1])
+		return false;
 	for (size_t i = 0; i < save->state->count; i++)
 		if (peal__is_deferred(save->instance, i) &&
 		    (!save->update_fields || save->written[i]))
@@ -162,10 +164,13 @@ static int options_check(struct save *save)
 
 static int set_now(struct save *save, bool inserting)
 {
-	struct peal_value now = peal_value_time(peal_now());
+	struct peal_value now;
 	int r = 0;
 
-	for (size_t i = 0; i < save->state->count && r == 0 && !save->options->raw; i++) {
+	if (!save->state->automatic || save->options->raw)
+		return 0;
+	now = peal_value_time(peal_now());
+	for (size_t i = 0; i < save->state->count && r == 0; i++) {
 		const struct peal__column *column = &save->state->columns[i];
 
 		if (save->update_fields && !inserting && !save->written[i])
@@ -188,19 +193,16 @@ int peal__bind_column(const struct peal_instance *instance, struct peal__stateme
 	return r < 0 ? r : peal__statement_bind(s, index, &value, error);
 }
 
-/* Runs a statement whose parameters are the wanted columns, and then perhaps the key. */
-static int run(struct save *save, const char *sql, bool with_key_column, bool by_key,
+/* Runs a statement whose parameters are the wanted columns, and then perhaps the key; puts it back. */
+static int run(struct save *save, struct peal__statement *s, bool with_key_column, bool by_key,
 	       int64_t *ret_changes)
 {
 	const struct peal__driver *driver = save->connection->db->driver;
 	const struct peal__model_state *state = save->state;
 	bool some = !with_key_column && by_key && save->update_fields;
-	struct peal__statement *s = NULL;
 	size_t index = 0;
-	int r = peal__statement_get(save->connection, sql, strlen(sql), &s, save->error);
+	int r = 0;
 
-	if (r != 0)
-		return r;
 	for (size_t i = 0; i < state->count && r == 0; i++)
 		if ((i != state->key || with_key_column) && (!some || save->written[i]))
 			r = peal__bind_column(save->instance, s, index++, i, save->error);
@@ -218,33 +220,40 @@ static int run(struct save *save, const char *sql, bool with_key_column, bool by
 	return r;
 }
 
-static int update_some(struct save *save, int64_t *ret_changes)
+static void update_some_sql(const void *context, struct peal__text *sql)
 {
+	const struct save *save = context;
 	const struct peal__model_state *state = save->state;
-	struct peal__text sql = { 0 };
 	const char *between = " SET ";
 	size_t number = 0;
-	int r;
 
-	peal__text_add(&sql, "UPDATE ");
-	peal__text_add_name(&sql, state->table);
+	peal__text_add(sql, "UPDATE ");
+	peal__text_add_name(sql, state->table);
 	for (size_t i = 0; i < state->count; i++) {
 		if (!save->written[i])
 			continue;
-		peal__text_add(&sql, between);
-		peal__text_add_name(&sql, state->columns[i].db_name);
-		peal__text_add(&sql, " = $");
-		peal__text_add_number(&sql, ++number);
+		peal__text_add(sql, between);
+		peal__text_add_name(sql, state->columns[i].db_name);
+		peal__text_add(sql, " = $");
+		peal__text_add_number(sql, ++number);
 		between = ", ";
 	}
-	peal__text_add(&sql, " WHERE ");
-	peal__text_add_name(&sql, state->columns[state->key].db_name);
-	peal__text_add(&sql, " = $");
-	peal__text_add_number(&sql, number + 1);
-	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory")
-		       : run(save, sql.data, false, true, ret_changes);
-	peal__text_fini(&sql);
-	return r;
+	peal__text_add(sql, " WHERE ");
+	peal__text_add_name(sql, state->columns[state->key].db_name);
+	peal__text_add(sql, " = $");
+	peal__text_add_number(sql, number + 1);
+}
+
+static int update_some(struct save *save, int64_t *ret_changes)
+{
+	struct peal__statement_key key = { .owner = save->state->statements + PEAL__UPDATE_SOME };
+	struct peal__statement *s;
+	int r;
+
+	for (size_t i = 0; i < save->state->count; i++)
+		key.bits[i / 64] |= (uint64_t)save->written[i] << (i % 64);
+	r = peal__statement_get_by(save->connection, &key, update_some_sql, save, &s, save->error);
+	return r == 0 ? run(save, s, false, true, ret_changes) : r;
 }
 
 /* A model that is nothing but its key: a row is there or not. */
@@ -274,29 +283,34 @@ static int update_nothing(struct save *save, int64_t *ret_changes)
 
 static int update(struct save *save, int64_t *ret_changes)
 {
+	struct peal__statement *s;
 	int r = set_now(save, false);
 
 	if (r != 0)
 		return r;
 	if (save->update_fields)
 		return update_some(save, ret_changes);
-	if (!save->state->update)
+	if (!save->state->sql[PEAL__UPDATE])
 		return update_nothing(save, ret_changes);
-	return run(save, save->state->update, false, true, ret_changes);
+	r = peal__model_statement(save->state, PEAL__UPDATE, save->connection, &s, save->error);
+	return r == 0 ? run(save, s, false, true, ret_changes) : r;
 }
 
 static int insert(struct save *save, bool with_key)
 {
 	const struct peal__column *key = &save->state->columns[save->state->key];
 	const struct peal__driver *driver = save->connection->db->driver;
-	const char *sql = with_key                    ? save->state->insert_key
-			  : driver->dialect.returning ? save->state->insert_returning
-						      : save->state->insert;
+	enum peal__statement_of which = with_key                    ? PEAL__INSERT_KEY
+					: driver->dialect.returning ? PEAL__INSERT_RETURNING
+								    : PEAL__INSERT;
+	struct peal__statement *s;
 	int64_t changes;
 	int r = set_now(save, true);
 
 	if (r == 0)
-		r = run(save, sql, with_key, false, &changes);
+		r = peal__model_statement(save->state, which, save->connection, &s, save->error);
+	if (r == 0)
+		r = run(save, s, with_key, false, &changes);
 	if (r == 0 && !with_key) {
 		struct peal_value id = save->new_key;
 

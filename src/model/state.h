@@ -47,6 +47,17 @@ struct peal__many {
 
 struct peal__link;
 
+/* The statements of a model that are found by a key. */
+enum peal__statement_of {
+	PEAL__INSERT,           /* all columns but the key */
+	PEAL__INSERT_KEY,       /* all columns */
+	PEAL__INSERT_RETURNING, /* all columns but the key, which comes back as a row */
+	PEAL__UPDATE,      /* all columns but the key, by key; there is none when there are none */
+	PEAL__UPDATE_SOME, /* the columns of the bits, by key; made when it is needed */
+	PEAL__REMOVE,      /* by key */
+	PEAL__STATEMENTS_OF
+};
+
 struct peal__model_state {
 	const struct peal_model *model;
 	struct peal__link *link;  /* an automatic relation table: its model, owned; else NULL */
@@ -56,14 +67,14 @@ struct peal__model_state {
 	struct peal__column *columns;
 	uint8_t *value_kinds; /* of the columns, for the driver */
 	size_t count;
-	size_t key;                   /* the primary key's column */
-	const char *select;           /* SELECT all columns FROM table */
-	const char *insert;           /* all columns but the key */
-	const char *insert_key;       /* all columns */
-	const char *insert_returning; /* all columns but the key, which comes back as a row */
-	const char *update; /* all columns but the key, by key; NULL when there are none */
-	const char *remove; /* by key */
-	struct peal__referrer *referrers; /* from peal__db_alloc */
+	size_t key;            /* the primary key's column */
+	char *initial;         /* a row that has just begun, but for what functions give */
+	bool computes_initial; /* there are such functions */
+	bool automatic;        /* there are date-times that a save sets */
+	const char *select;    /* SELECT all columns FROM table */
+	const char *sql[PEAL__STATEMENTS_OF]; /* of enum peal__statement_of; NULL: see there */
+	uint64_t statements;                  /* owner of the first of enum peal__statement_of */
+	struct peal__referrer *referrers;     /* from peal__db_alloc */
 	size_t referrer_count, referrer_capacity;
 	struct peal__many *many; /* from peal__db_alloc */
 	size_t many_count, many_capacity;
@@ -89,6 +100,11 @@ static inline bool peal__is_deferred(const struct peal_instance *instance, size_
 {
 	return instance->deferred[column / 64] >> (column % 64) & 1;
 }
+
+/* One whose text the state has: all but PEAL__UPDATE_SOME. As peal__statement_get(). */
+int peal__model_statement(const struct peal__model_state *state, enum peal__statement_of which,
+			  struct peal__connection *connection,
+			  struct peal__statement **ret_statement, struct peal_error *error);
 
 /* "the model school.Student is not registered" unless it is. */
 int peal__model_check(const struct peal_model *model, struct peal_error *error);
@@ -134,6 +150,13 @@ unsigned peal__max_length(const struct peal_field *field);
 /* ---- Members: member.c --------------------------------------------------------------------------------------- */
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row);
+
+/*
+ * What accepting and writing do for the values that nearly every row has, in one: a value of the column's own kind that
+ * fits, whose text lives as long as the row. Returns false, having done nothing, for all others.
+ */
+bool peal__member_load(const struct peal__column *column, char *row,
+		       const struct peal_value *value);
 
 enum peal__text_mode {
 	PEAL__COPY,   /* into the instance */
@@ -199,6 +222,9 @@ void peal__prefetched_fini(void *prefetched);
 int peal__instance_load(const struct peal_model *model, struct peal_instance *instance,
 			struct peal_db *db, const struct peal_value *values,
 			struct peal_error *error);
+
+/* Make state->initial. */
+int peal__initial_make(struct peal__model_state *state, struct peal_error *error);
 
 /* Whether the init signals of the model are heard; they are sent by peal__instance_load(). */
 bool peal__init_is_heard(const struct peal_model *model);

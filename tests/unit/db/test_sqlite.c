@@ -306,6 +306,31 @@ TEST(log_is_moved)
 	peal_db_close(db);
 }
 
+/* A statement that is used again has the values of this time, and null where there are none. */
+TEST(parameters_of_the_time_before_are_gone)
+{
+	const char *const insert = "INSERT INTO t VALUES ($1, $2, $3)";
+	struct peal_error error = { 0 };
+	struct peal_db *db = open_wal();
+	char text[] = "gone";
+
+	T_OK(peal_db_exec(NULL, "CREATE TABLE t (a, b, c)", NULL, NULL, &error));
+	T_OK(peal_db_exec(NULL, insert,
+			  PEAL_PARAMS(PEAL_INT(1), peal_value_text(text), peal_value_time(0)), NULL,
+			  &error));
+	memset(text, 'x', sizeof(text) - 1);
+	T_OK(peal_db_exec(NULL, insert, PEAL_PARAMS(PEAL_INT(2)), NULL, &error));
+	T_OK(peal_db_exec(NULL, insert, NULL, NULL, &error));
+	T_INT(number_of("SELECT count(*) FROM t WHERE a = 1 AND b = 'gone' AND c LIKE '1970%'"), 1);
+	T_INT(number_of("SELECT count(*) FROM t WHERE b IS NULL AND c IS NULL"), 2);
+	T_INT(number_of("SELECT count(*) FROM t WHERE a IS NULL"), 1);
+	T_CODE(peal_db_exec(NULL, insert,
+			    PEAL_PARAMS(PEAL_INT(1), PEAL_INT(1), PEAL_INT(1), peal_value_time(0)),
+			    NULL, &error),
+	       PEAL_EINVAL);
+	peal_db_close(db);
+}
+
 TEST(statement_that_takes_too_long)
 {
 	struct peal_db *db = open_file(&(struct peal_db_options){ .statement_timeout_ms = 50 });
