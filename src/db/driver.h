@@ -58,6 +58,15 @@ enum peal__reading {
 	PEAL__READ_BY_CURSOR, /* in constant memory, whatever else the connection does meanwhile */
 };
 
+/* Rows that are to be inserted in great numbers. */
+struct peal__copy {
+	const char *table, *key; /* names */
+	const char *into;        /* SQL: the table and all columns of the INSERT, "t" ("a", "b") */
+	const uint8_t *kinds;    /* enum peal_value_kind, of these columns */
+	struct peal_value *keys; /* to be given by the database; NULL: none */
+	size_t key_count;
+};
+
 /* What the database itself thinks of the connection's transaction. */
 enum peal__transaction_state {
 	PEAL__TRANSACTION_NONE,
@@ -112,6 +121,17 @@ struct peal__driver {
 	int (*step)(struct peal__statement *statement, const uint8_t *kinds,
 		    struct peal_value *values, struct peal_error *error);
 	void (*reset)(struct peal__statement *statement);
+
+	/*
+	 * Rows in great numbers, faster than by INSERT; NULL: there is no such way. insert is the INSERT of one such row.
+	 * begin takes the keys; it returns 0, an error, or PEAL_NOT_FOUND: these rows must be inserted. Then each row is
+	 * bound to insert and put by row, and end follows in any case, with the result so far, which it returns unless
+	 * there is an error now. Nothing else may use the connection meanwhile.
+	 */
+	int (*copy_begin)(struct peal__statement *insert, const struct peal__copy *copy,
+			  struct peal_error *error);
+	int (*copy_row)(struct peal__statement *insert, struct peal_error *error);
+	int (*copy_end)(struct peal__statement *insert, int result, struct peal_error *error);
 
 	/* Of a statement that is done and has not been put back: rows changed, the key of the last row inserted. */
 	int64_t (*changes)(struct peal__statement *statement);

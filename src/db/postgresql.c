@@ -24,30 +24,6 @@
 #define XID_QUERY "peal_xid"
 #define FETCH_ROWS 1000 /* of a cursor at once */
 
-struct statement {
-	struct peal__pg_shape *shape;
-	unsigned name;
-	unsigned generation; /* of the connection that knows the name */
-	bool prepared;
-	bool started, ended;
-	struct peal_value *values; /* as bound */
-	struct peal__pg_param *params;
-	const char **data; /* of the params, as libpq wants them */
-	int *sizes, *formats;
-	PGresult *result;
-	int row, row_count;
-	PGresult **aside; /* what was to come when another statement needed the connection */
-	size_t aside_at, aside_count, aside_capacity;
-	bool aside_failed;
-	unsigned cursor;          /* the number of its cursor; 0: none is open */
-	struct peal__arena arena; /* of the present row */
-};
-
-static struct peal__pg *pg_of(const struct peal__connection *c)
-{
-	return c->handle;
-}
-
 static int no_memory(struct peal_error *error)
 {
 	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -72,7 +48,7 @@ static bool is_error(const PGresult *result)
  * What comes behind the last result of a statement: nothing; or, outside of a transaction, the error of the commit that
  * follows each statement, which is then the statement's.
  */
-static PGresult *last_word(PGconn *conn, PGresult *result)
+PGresult *peal__pg_last_word(PGconn *conn, PGresult *result)
 {
 	PGresult *next;
 
@@ -88,11 +64,11 @@ static PGresult *last_word(PGconn *conn, PGresult *result)
 }
 
 /* Make the connection free for something else. */
-static void settle(struct peal__connection *c)
+void peal__pg_settle(struct peal__connection *c)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 	PGTransactionStatusType status;
-	struct statement *st;
+	struct peal__pg_statement *st;
 	PGresult *result;
 
 	if (PEAL_UNLIKELY(pg->streaming != NULL)) {
@@ -113,7 +89,7 @@ static void settle(struct peal__connection *c)
 	pg->in_block = pg->begin || status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
 
-static int check_lost(struct peal__connection *c, struct peal_error *error)
+int peal__pg_check_lost(struct peal__connection *c, struct peal_error *error)
 {
 	if (!c->lost && c->handle)
 		return 0;
@@ -174,7 +150,7 @@ static void pipeline_end(PGconn *conn, PGresult **results, size_t count)
 /* Let the server forget statements. An error changes nothing for us; but in a transaction it would end that. */
 static void forget_dropped(struct peal__connection *c)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 	struct peal__text sql = { 0 };
 
 	if (pg->dropped_count < (pg->in_block ? DROP_IN_BLOCK_AT : DROP_AT) ||
@@ -191,9 +167,9 @@ static void forget_dropped(struct peal__connection *c)
 	pg->dropped_count = 0;
 }
 
-static void drop(struct peal__connection *c, struct statement *st)
+static void drop(struct peal__connection *c, struct peal__pg_statement *st)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 
 	if (!st->prepared || !pg || c->lost || st->generation != c->generation)
 		return;
@@ -239,9 +215,9 @@ static void name_of(unsigned number, char *name, size_t size)
 static int describe(struct peal__connection *c, const char *sql, unsigned number,
 		    struct peal__pg_shape **ret_shape, struct peal_error *error)
 {
-	PGconn *conn = pg_of(c)->conn;
+	PGconn *conn = peal__pg_of(c)->conn;
 	PGresult *results[3] = { NULL };
-	int begun = pipeline_begin(pg_of(c));
+	int begun = pipeline_begin(peal__pg_of(c));
 	size_t count = (size_t)(begun + 2), failed = 0;
 	char name[32];
 	int r = 0;
@@ -270,7 +246,7 @@ static int describe(struct peal__connection *c, const char *sql, unsigned number
 static int make_known(struct peal__statement *s, struct peal_error *error)
 {
 	struct peal__connection *c = s->connection;
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 	struct peal__pg_shape *shape = NULL;
 	unsigned number;
 	int r;
@@ -278,11 +254,12 @@ static int make_known(struct peal__statement *s, struct peal_error *error)
 	if (st->prepared && st->generation == c->generation)
 		return 0;
 	forget_dropped(c);
-	number = ++pg_of(c)->last_name;
+	number = ++peal__pg_of(c)->last_name;
 	r = describe(c, s->sql, number, &shape, error);
 	if (r < 0)
 		return r;
 	st->name = number;
+	name_of(number, st->name_text, sizeof(st->name_text));
 	st->generation = c->generation;
 	st->prepared = true;
 	peal__db_free(st->shape);
@@ -290,7 +267,7 @@ static int make_known(struct peal__statement *s, struct peal_error *error)
 	return 0;
 }
 
-static bool make_room(struct statement *st)
+static bool make_room(struct peal__pg_statement *st)
 {
 	size_t count = st->shape->param_count;
 
@@ -308,7 +285,7 @@ static void reset(struct peal__statement *s);
 
 static void finalize(struct peal__statement *s)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 
 	if (st->shape)
 		reset(s);
@@ -328,8 +305,8 @@ static void finalize(struct peal__statement *s)
 static int prepare(struct peal__statement *s, const char *sql, size_t size,
 		   struct peal_error *error)
 {
-	struct statement *st;
-	int r = check_lost(s->connection, error);
+	struct peal__pg_statement *st;
+	int r = peal__pg_check_lost(s->connection, error);
 
 	if (r < 0)
 		return r;
@@ -338,7 +315,7 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 	st = s->handle = peal__db_alloc(sizeof(*st));
 	if (!st)
 		return no_memory(error);
-	settle(s->connection);
+	peal__pg_settle(s->connection);
 	r = make_known(s, error);
 	if (r == 0 && !make_room(st))
 		r = no_memory(error);
@@ -352,7 +329,7 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 
 static const char *column_name(struct peal__statement *s, size_t index)
 {
-	const struct peal__pg_shape *shape = ((struct statement *)s->handle)->shape;
+	const struct peal__pg_shape *shape = ((struct peal__pg_statement *)s->handle)->shape;
 	const char *name = index < shape->column_count ? shape->names : NULL;
 
 	for (; name && index; index--)
@@ -363,7 +340,7 @@ static const char *column_name(struct peal__statement *s, size_t index)
 static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
 		struct peal_error *error)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 
 	if (index >= st->shape->param_count) {
 		peal_error_set(error, PEAL_EINVAL, "%s: there is no parameter $%zu", s->sql,
@@ -378,9 +355,9 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 
 /* ---- Running ------------------------------------------------------------------------------------------------------- */
 
-static int encode(struct peal__statement *s, struct peal_error *error)
+int peal__pg_encode_all(struct peal__statement *s, struct peal_error *error)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 
 	for (size_t i = 0; i < st->shape->param_count; i++) {
 		int r = peal__pg_encode(&st->params[i], i + 1, st->shape->types[i], &st->values[i],
@@ -397,13 +374,10 @@ static int encode(struct peal__statement *s, struct peal_error *error)
 	return 0;
 }
 
-static bool send_execution(PGconn *conn, const struct statement *st)
+static bool send_execution(PGconn *conn, const struct peal__pg_statement *st)
 {
-	char name[32];
-
-	name_of(st->name, name, sizeof(name));
-	return PQsendQueryPrepared(conn, name, (int)st->shape->param_count, st->data, st->sizes,
-				   st->formats, st->shape->binary);
+	return PQsendQueryPrepared(conn, st->name_text, (int)st->shape->param_count, st->data,
+				   st->sizes, st->formats, st->shape->binary);
 }
 
 static bool begins_with(const char *sql, const char *verb)
@@ -419,9 +393,9 @@ static bool joins_begin(const struct peal__statement *s)
 		begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE"));
 }
 
-static int begin_now(struct peal__connection *c, struct peal_error *error)
+int peal__pg_begin_now(struct peal__connection *c, struct peal_error *error)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 	const char *begin = pg->begin;
 	PGresult *result;
 	int r = 0;
@@ -435,12 +409,12 @@ static int begin_now(struct peal__connection *c, struct peal_error *error)
 }
 
 /* BEGIN and the statement in one round trip; the result is the first error, or the statement's. */
-static PGresult *run_with_begin(struct peal__connection *c, const struct statement *st)
+static PGresult *run_with_begin(struct peal__connection *c, const struct peal__pg_statement *st)
 {
-	PGconn *conn = pg_of(c)->conn;
+	PGconn *conn = peal__pg_of(c)->conn;
 	PGresult *results[2] = { NULL };
 
-	if (pipeline_begin(pg_of(c)) < 0)
+	if (pipeline_begin(peal__pg_of(c)) < 0)
 		return NULL;
 	send_execution(conn, st);
 	pipeline_end(conn, results, 2);
@@ -455,12 +429,12 @@ static PGresult *run_with_begin(struct peal__connection *c, const struct stateme
 /* 0 and the first result, or an error. */
 static int send(struct peal__statement *s, PGresult **ret_result, struct peal_error *error)
 {
-	struct peal__pg *pg = pg_of(s->connection);
-	struct statement *st = s->handle;
-	int r = encode(s, error);
+	struct peal__pg *pg = peal__pg_of(s->connection);
+	struct peal__pg_statement *st = s->handle;
+	int r = peal__pg_encode_all(s, error);
 
 	if (r == 0 && pg->begin && !joins_begin(s))
-		r = begin_now(s->connection, error);
+		r = peal__pg_begin_now(s->connection, error);
 	if (r < 0)
 		return r;
 	if (pg->begin) {
@@ -489,8 +463,8 @@ static bool reads_by_cursor(const struct peal__statement *s)
 /* DECLARE with the statement's parameters and the first FETCH in one round trip: how many results come before FETCH's, or -1. */
 static int cursor_send(struct peal__statement *s, unsigned number, PGresult **results)
 {
-	struct peal__pg *pg = pg_of(s->connection);
-	const struct statement *st = s->handle;
+	struct peal__pg *pg = peal__pg_of(s->connection);
+	const struct peal__pg_statement *st = s->handle;
 	struct peal__text sql = { 0 };
 	char fetch[64];
 	int begun = -1;
@@ -534,7 +508,7 @@ static int cursor_opened(struct peal__statement *s, unsigned number, PGresult *c
 			 int last, struct peal_error *error)
 {
 	struct peal__connection *c = s->connection;
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 
 	for (int i = 0; i < last; i++)
 		if (PQresultStatus(results[i]) != PGRES_COMMAND_OK)
@@ -553,9 +527,9 @@ static int cursor_opened(struct peal__statement *s, unsigned number, PGresult *c
 /* 0 and the first rows, or an error. */
 static int cursor_open(struct peal__statement *s, PGresult **ret_result, struct peal_error *error)
 {
-	unsigned number = ++pg_of(s->connection)->last_name;
+	unsigned number = ++peal__pg_of(s->connection)->last_name;
 	PGresult *results[3] = { NULL };
-	int r = encode(s, error), last;
+	int r = peal__pg_encode_all(s, error), last;
 
 	if (r < 0)
 		return r;
@@ -575,7 +549,7 @@ static int cursor_open(struct peal__statement *s, PGresult **ret_result, struct 
 /* Whether the server still has it. */
 static bool cursor_is_there(const struct peal__statement *s)
 {
-	const struct statement *st = s->handle;
+	const struct peal__pg_statement *st = s->handle;
 	const struct peal__connection *c = s->connection;
 
 	return st->cursor && !s->cut_off && !c->lost && c->handle &&
@@ -584,25 +558,25 @@ static bool cursor_is_there(const struct peal__statement *s)
 
 static PGresult *cursor_fetch(struct peal__statement *s)
 {
-	const struct statement *st = s->handle;
+	const struct peal__pg_statement *st = s->handle;
 	char sql[64];
 
 	snprintf(sql, sizeof(sql), "FETCH %d FROM peal_%u", FETCH_ROWS, st->cursor);
-	settle(s->connection);
-	return PQexecParams(pg_of(s->connection)->conn, sql, 0, NULL, NULL, NULL, NULL,
+	peal__pg_settle(s->connection);
+	return PQexecParams(peal__pg_of(s->connection)->conn, sql, 0, NULL, NULL, NULL, NULL,
 			    st->shape->binary);
 }
 
 static void cursor_close(struct peal__statement *s)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 	char sql[64];
 
 	snprintf(sql, sizeof(sql), "CLOSE peal_%u", st->cursor);
 	if (cursor_is_there(s)) {
-		settle(s->connection);
-		if (PQtransactionStatus(pg_of(s->connection)->conn) != PQTRANS_INERROR)
-			PQclear(PQexec(pg_of(s->connection)->conn, sql));
+		peal__pg_settle(s->connection);
+		if (PQtransactionStatus(peal__pg_of(s->connection)->conn) != PQTRANS_INERROR)
+			PQclear(PQexec(peal__pg_of(s->connection)->conn, sql));
 	}
 	peal__cursor_closed(s);
 	st->cursor = 0;
@@ -625,7 +599,7 @@ static bool is_stale(const PGresult *result)
 /* No rows travel in a COPY: end it. */
 static int refuse_copy(struct peal__statement *s, ExecStatusType status, struct peal_error *error)
 {
-	PGconn *conn = pg_of(s->connection)->conn;
+	PGconn *conn = peal__pg_of(s->connection)->conn;
 	char *data;
 
 	if (status == PGRES_COPY_IN)
@@ -638,8 +612,8 @@ static int refuse_copy(struct peal__statement *s, ExecStatusType status, struct 
 
 static int end(struct peal__statement *s, int r)
 {
-	struct peal__pg *pg = pg_of(s->connection);
-	struct statement *st = s->handle;
+	struct peal__pg *pg = peal__pg_of(s->connection);
+	struct peal__pg_statement *st = s->handle;
 
 	st->ended = true;
 	if (pg && pg->streaming == s) {
@@ -652,7 +626,7 @@ static int end(struct peal__statement *s, int r)
 /* Reads a result to its end, unless more rows or a COPY come with it. */
 static PGresult *all_of(struct peal__statement *s, PGresult *result)
 {
-	struct peal__pg *pg = pg_of(s->connection);
+	struct peal__pg *pg = peal__pg_of(s->connection);
 
 	switch (PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
@@ -662,15 +636,15 @@ static PGresult *all_of(struct peal__statement *s, PGresult *result)
 	default:
 		if (pg->streaming == s)
 			pg->streaming = NULL;
-		return last_word(pg->conn, result);
+		return peal__pg_last_word(pg->conn, result);
 	}
 }
 
 /* A result has come, which is ours from now on: 0 with rows, or as step. */
 static int take(struct peal__statement *s, PGresult *result, struct peal_error *error)
 {
-	struct peal__pg *pg = pg_of(s->connection);
-	struct statement *st = s->handle;
+	struct peal__pg *pg = peal__pg_of(s->connection);
+	struct peal__pg_statement *st = s->handle;
 	ExecStatusType status = PQresultStatus(result);
 	int r;
 
@@ -699,7 +673,7 @@ static int take(struct peal__statement *s, PGresult *result, struct peal_error *
 		return end(s, refuse_copy(s, status, error));
 	default:
 		r = pg ? peal__pg_failed(s->connection, result, s->sql, error)
-		       : check_lost(s->connection, error);
+		       : peal__pg_check_lost(s->connection, error);
 		PQclear(result);
 		return end(s, r);
 	}
@@ -710,13 +684,13 @@ static int take(struct peal__statement *s, PGresult *result, struct peal_error *
 static int start(struct peal__statement *s, struct peal_error *error)
 {
 	struct peal__connection *c = s->connection;
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 	PGresult *result = NULL;
-	int r = check_lost(c, error);
+	int r = peal__pg_check_lost(c, error);
 
 	if (r < 0)
 		return r;
-	settle(c);
+	peal__pg_settle(c);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		r = make_known(s, error);
 		if (r == 0 && st->shape->column_count != s->width)
@@ -730,10 +704,10 @@ static int start(struct peal__statement *s, struct peal_error *error)
 			drop(c, st);
 		else
 			break;
-		if (pg_of(c)->in_block || attempt)
+		if (peal__pg_of(c)->in_block || attempt)
 			break;
 		end(s, 0);
-		skip_results(pg_of(c)->conn);
+		skip_results(peal__pg_of(c)->conn);
 		PQclear(result);
 	}
 	st->started = true;
@@ -756,8 +730,8 @@ static int say_cursor_lost(const struct peal__statement *s, struct peal_error *e
 /* The next result of a statement whose present one is at its end. */
 static int more(struct peal__statement *s, struct peal_error *error)
 {
-	struct peal__pg *pg = pg_of(s->connection);
-	struct statement *st = s->handle;
+	struct peal__pg *pg = peal__pg_of(s->connection);
+	struct peal__pg_statement *st = s->handle;
 	bool may_have_more = st->cursor && st->row_count == FETCH_ROWS;
 
 	PQclear(st->result);
@@ -779,7 +753,7 @@ static int more(struct peal__statement *s, struct peal_error *error)
 static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_value *values,
 		struct peal_error *error)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 	int r = 0;
 
 	if (!st->started)
@@ -800,7 +774,7 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 
 static void reset(struct peal__statement *s)
 {
-	struct statement *st = s->handle;
+	struct peal__pg_statement *st = s->handle;
 
 	end(s, 0);
 	if (st->cursor)
@@ -822,7 +796,7 @@ static int64_t changes(struct peal__statement *s)
 {
 	const struct peal__connection *c = s->connection;
 
-	return c->handle ? pg_of(c)->changes : 0;
+	return c->handle ? peal__pg_of(c)->changes : 0;
 }
 
 static int64_t insert_id(struct peal__statement *s)
@@ -847,21 +821,21 @@ static PGresult *run_text(struct peal__pg *pg, const char *sql)
 
 static int execute(struct peal__connection *c, const char *sql, struct peal_error *error)
 {
-	int r = check_lost(c, error);
+	int r = peal__pg_check_lost(c, error);
 	PGresult *result;
 
 	if (r < 0)
 		return r;
-	settle(c);
+	peal__pg_settle(c);
 	if (begins_with(sql, "BEGIN")) {
-		pg_of(c)->begin = sql;
+		peal__pg_of(c)->begin = sql;
 		return 0;
 	}
-	if (pg_of(c)->begin && strcmp(sql, "ROLLBACK") == 0) {
-		pg_of(c)->begin = NULL;
+	if (peal__pg_of(c)->begin && strcmp(sql, "ROLLBACK") == 0) {
+		peal__pg_of(c)->begin = NULL;
 		return 0;
 	}
-	result = run_text(pg_of(c), sql);
+	result = run_text(peal__pg_of(c), sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		r = peal__pg_failed(c, result, sql, error);
 	PQclear(result);
@@ -870,7 +844,7 @@ static int execute(struct peal__connection *c, const char *sql, struct peal_erro
 
 static enum peal__transaction_state transaction_state(struct peal__connection *c)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 
 	if (!pg || c->lost)
 		return PEAL__TRANSACTION_NONE;
@@ -939,16 +913,16 @@ static int commit(struct peal__connection *c, struct peal_error *error)
 {
 	PGresult *result;
 	char xid[32];
-	int r = check_lost(c, error);
+	int r = peal__pg_check_lost(c, error);
 
 	if (r < 0)
 		return r;
-	settle(c);
-	if (pg_of(c)->begin) {
-		pg_of(c)->begin = NULL;
+	peal__pg_settle(c);
+	if (peal__pg_of(c)->begin) {
+		peal__pg_of(c)->begin = NULL;
 		return 0;
 	}
-	result = commit_send(pg_of(c), xid, sizeof(xid));
+	result = commit_send(peal__pg_of(c), xid, sizeof(xid));
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		struct peal_error own = { 0 };
 
@@ -971,10 +945,10 @@ static int commit(struct peal__connection *c, struct peal_error *error)
 
 static void close_connection(struct peal__connection *c)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 
 	if (pg && pg->streaming)
-		settle(c);
+		peal__pg_settle(c);
 	peal__pg_close(c);
 }
 
@@ -1025,6 +999,9 @@ const struct peal__driver peal__postgresql_driver = {
 	.bind = bind,
 	.step = step,
 	.reset = reset,
+	.copy_begin = peal__pg_copy_begin,
+	.copy_row = peal__pg_copy_row,
+	.copy_end = peal__pg_copy_end,
 	.changes = changes,
 	.insert_id = insert_id,
 };

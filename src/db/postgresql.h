@@ -15,6 +15,8 @@
 
 #include <libpq-fe.h>
 
+struct peal__pg_param;
+
 struct peal__pg {
 	PGconn *conn;
 	struct peal__statement *streaming; /* its rows are still on their way */
@@ -26,6 +28,7 @@ struct peal__pg {
 	unsigned last_name; /* statements are called peal_1, peal_2, ... */
 	unsigned *dropped;  /* the names of those that the server can forget */
 	size_t dropped_count, dropped_capacity;
+	struct peal__text copy; /* rows that are to be sent */
 };
 
 /* The types of a statement's parameters and columns, as the server described them, and behind these the names. */
@@ -40,6 +43,51 @@ static inline const Oid *peal__pg_columns(const struct peal__pg_shape *shape)
 {
 	return shape->types + shape->param_count;
 }
+
+/* A statement's handle. */
+struct peal__pg_statement {
+	struct peal__pg_shape *shape;
+	unsigned name;
+	char name_text[16];  /* "peal_" and the name */
+	unsigned generation; /* of the connection that knows the name */
+	bool prepared;
+	bool started, ended;
+	struct peal_value *values; /* as bound */
+	struct peal__pg_param *params;
+	const char **data; /* of the params, as libpq wants them */
+	int *sizes, *formats;
+	PGresult *result;
+	int row, row_count;
+	PGresult **aside; /* what was to come when another statement needed the connection */
+	size_t aside_at, aside_count, aside_capacity;
+	bool aside_failed;
+	unsigned cursor;          /* the number of its cursor; 0: none is open */
+	struct peal__arena arena; /* of the present row */
+};
+
+static inline struct peal__pg *peal__pg_of(const struct peal__connection *connection)
+{
+	return connection->handle;
+}
+
+/* ---- Statements: postgresql.c ---------------------------------------------------------------------------------- */
+
+int peal__pg_check_lost(struct peal__connection *connection, struct peal_error *error);
+/* Make the connection free for something else. */
+void peal__pg_settle(struct peal__connection *connection);
+/* Send a BEGIN that waits. */
+int peal__pg_begin_now(struct peal__connection *connection, struct peal_error *error);
+/* What was bound, as libpq wants it. */
+int peal__pg_encode_all(struct peal__statement *statement, struct peal_error *error);
+/* A command's result, or the error of the commit that follows it. */
+PGresult *peal__pg_last_word(PGconn *conn, PGresult *result);
+
+/* ---- Many rows: postgresql_copy.c; see driver.h ------------------------------------------------------------------ */
+
+int peal__pg_copy_begin(struct peal__statement *insert, const struct peal__copy *copy,
+			struct peal_error *error);
+int peal__pg_copy_row(struct peal__statement *insert, struct peal_error *error);
+int peal__pg_copy_end(struct peal__statement *insert, int result, struct peal_error *error);
 
 /* ---- Connections and errors: postgresql_connect.c -------------------------------------------------------------- */
 
@@ -77,6 +125,10 @@ struct peal__pg_param {
 };
 
 bool peal__pg_type_is_known(Oid type);
+
+/* Whether values of the kind go into a column of the type in binary. */
+bool peal__pg_can_copy(uint32_t kind, Oid type);
+bool peal__pg_has_version(Oid type); /* in a COPY its values begin with a byte 1 */
 
 /* Fails with PEAL_ETYPE. number counts from 1. */
 int peal__pg_encode(struct peal__pg_param *param, size_t number, Oid type,

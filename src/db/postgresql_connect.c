@@ -15,6 +15,7 @@
 #include <time.h>
 
 #define VERSION_MIN 130000      /* pg_current_xact_id() and its like */
+#define SQL_SHOWN 240           /* bytes of a statement in a message */
 #define RESOLVE_TIMEOUT_MS 5000 /* how long to ask for the fate of a COMMIT */
 
 /* Used where neither the URL nor the environment says otherwise. */
@@ -27,11 +28,6 @@ static const char *const defaults[][2] = {
 	{ "tcp_user_timeout", "30000" },
 	{ "fallback_application_name", "peal" },
 };
-
-static struct peal__pg *pg_of(const struct peal__connection *c)
-{
-	return c->handle;
-}
 
 static int64_t now_ms(void)
 {
@@ -149,8 +145,11 @@ static int told(const PGresult *result, const char *sqlstate, const char *sql,
 	if (strcmp(sqlstate, "42601") == 0 && function &&
 	    strcmp(function, "exec_parse_message") == 0)
 		code = PEAL_EINVAL;
-	peal_error_set(error, code, "%s: %s%s%s", sql, message ? message : "an error without words",
-		       detail ? ": " : "", detail ? detail : "");
+	/* A long statement must leave room for what is wrong with it. */
+	peal_error_set(error, code, "%.*s%s: %s%s%s", SQL_SHOWN, sql,
+		       strlen(sql) > SQL_SHOWN ? "..." : "",
+		       message ? message : "an error without words", detail ? ": " : "",
+		       detail ? detail : "");
 	if (!error)
 		return code;
 	set_sqlstate(error, sqlstate);
@@ -454,13 +453,14 @@ void peal__pg_close(struct peal__connection *c)
 	c->handle = NULL;
 	PQfinish(pg->conn);
 	peal__db_free(pg->dropped);
+	peal__text_fini(&pg->copy);
 	peal__db_free(pg);
 }
 
 /* Nothing is to be read from a server that has nothing to say, but its farewell. */
 bool peal__pg_is_alive(struct peal__connection *c)
 {
-	struct peal__pg *pg = pg_of(c);
+	struct peal__pg *pg = peal__pg_of(c);
 	struct pollfd ready = { .events = POLLIN };
 
 	if (pg->streaming)

@@ -2,7 +2,8 @@
 /*
  * Values in the forms of PostgreSQL. The server says which type a parameter has (that of the column it is compared
  * with or stored in), so a number travels in the binary form of exactly that type; what does not fit is an error here,
- * with the SQLSTATE that the server would give. Everything else travels as text that the server reads.
+ * with the SQLSTATE that the server would give. So do all kinds of values into a column of their own type. Everything
+ * else travels as text that the server reads.
  */
 #include "postgresql.h"
 
@@ -49,6 +50,33 @@ enum {
 #define EPOCH INT64_C(946684800000000) /* the server counts from 2000-01-01 */
 #define EPOCH_DAY 10957
 #define DAY INT64_C(86400000000)
+
+/* Bytes of a value in binary; 0: as many as it needs. */
+static int size_of(Oid type)
+{
+	switch (type) {
+	case BOOL:
+		return 1;
+	case INT2:
+		return 2;
+	case INT4:
+	case OID:
+	case FLOAT4:
+	case DATE:
+		return 4;
+	case INT8:
+	case FLOAT8:
+	case TIMESTAMP:
+	case TIMESTAMPTZ:
+	case TIME:
+		return 8;
+	case INTERVAL:
+	case UUID:
+		return 16;
+	default:
+		return 0;
+	}
+}
 
 bool peal__pg_type_is_known(Oid type)
 {
@@ -227,17 +255,67 @@ static int encode_time(struct peal__pg_param *param, size_t number, Oid type, in
 	return as_text(param);
 }
 
-/* An interval is written so that no setting of the server gives its sign another meaning. */
+/* As the server keeps a number: a sign, digits of base 10000, and how many decimals to show. */
+static int encode_decimal(struct peal__pg_param *param, struct peal_decimal decimal)
+{
+	__extension__ unsigned __int128 rest =
+		(uint64_t)(decimal.coefficient < 0 ? -decimal.coefficient : decimal.coefficient);
+	int padding = (4 - decimal.scale % 4) % 4, count = 0;
+	int weight = -(decimal.scale + padding) / 4 - 1;
+	unsigned digits[8];
+
+	for (int i = 0; i < padding; i++)
+		rest *= 10;
+	for (; rest; rest /= 10000, weight++)
+		if (count || rest % 10000)
+			digits[count++] = (unsigned)(rest % 10000);
+	put(param->room, (uint64_t)count, 2);
+	put(param->room + 2, (uint64_t)(count ? weight : 0), 2);
+	put(param->room + 4, decimal.coefficient < 0 ? 0x4000 : 0, 2);
+	put(param->room + 6, (uint64_t)decimal.scale, 2);
+	for (int i = 0; i < count; i++)
+		put(param->room + 8 + 2 * i, digits[count - 1 - i], 2);
+	param->data = param->room;
+	param->size = 8 + 2 * count;
+	param->format = 1;
+	return 0;
+}
+
+/* Microseconds, days and months. */
+static int encode_interval(struct peal__pg_param *param, int64_t microseconds)
+{
+	memset(param->room, 0, 16);
+	as_binary(param, (uint64_t)microseconds, 8);
+	param->size = 16;
+	return 0;
+}
+
 static int encode_form(struct peal__pg_param *param, size_t number, Oid type,
 		       const struct peal_value *value, struct peal_error *error)
 {
-	if (value->kind != PEAL_VALUE_DURATION)
-		peal_value_format(*value, param->room, sizeof(param->room));
-	else if (type == INT8)
+	if (value->kind == PEAL_VALUE_UUID && type == UUID) {
+		memcpy(param->room, value->as.uuid.bytes, 16);
+		param->data = param->room;
+		param->size = 16;
+		param->format = 1;
+		return 0;
+	}
+	if (value->kind == PEAL_VALUE_DECIMAL && type == NUMERIC)
+		return encode_decimal(param, value->as.decimal);
+	if (value->kind == PEAL_VALUE_DATE && type == DATE)
+		return as_binary(param, (uint64_t)(peal_date_to_days(value->as.date) - EPOCH_DAY),
+				 4);
+	if (value->kind == PEAL_VALUE_TIME_OF_DAY && type == TIME)
+		return as_binary(param, (uint64_t)value->as.integer, 8);
+	if (value->kind == PEAL_VALUE_DURATION && type == INTERVAL)
+		return encode_interval(param, value->as.integer);
+	if (value->kind == PEAL_VALUE_DURATION && type == INT8)
 		return encode_int(param, number, type, value->as.integer, error);
-	else
+	if (value->kind == PEAL_VALUE_DURATION)
 		snprintf(param->room, sizeof(param->room), "%" PRId64 " microseconds",
 			 value->as.integer);
+	else
+		peal_value_format(*value, param->room, sizeof(param->room));
 	return as_text(param);
 }
 
@@ -301,6 +379,43 @@ int peal__pg_encode(struct peal__pg_param *param, size_t number, Oid type,
 		return peal_error_set(error, PEAL_ETYPE,
 				      "parameter $%zu is not a value that a database knows",
 				      number);
+	}
+}
+
+bool peal__pg_has_version(Oid type)
+{
+	return type == JSONB;
+}
+
+/* Those of the pairs above that need nothing to be read by the server. */
+bool peal__pg_can_copy(uint32_t kind, Oid type)
+{
+	switch (kind) {
+	case PEAL_VALUE_BOOL:
+		return type == BOOL;
+	case PEAL_VALUE_INT:
+		return type == INT2 || type == INT4 || type == INT8;
+	case PEAL_VALUE_REAL:
+		return type == FLOAT8;
+	case PEAL_VALUE_TEXT:
+		return type == TEXT || type == VARCHAR || type == BPCHAR || type == JSON ||
+		       type == JSONB;
+	case PEAL_VALUE_BYTES:
+		return type == BYTEA;
+	case PEAL_VALUE_TIME:
+		return type == TIMESTAMPTZ || type == TIMESTAMP;
+	case PEAL_VALUE_UUID:
+		return type == UUID;
+	case PEAL_VALUE_DECIMAL:
+		return type == NUMERIC;
+	case PEAL_VALUE_DATE:
+		return type == DATE;
+	case PEAL_VALUE_TIME_OF_DAY:
+		return type == TIME;
+	case PEAL_VALUE_DURATION:
+		return type == INTERVAL || type == INT8;
+	default:
+		return false;
 	}
 }
 
@@ -370,13 +485,10 @@ static int decode_numeric(const char *data, int size, struct peal__arena *arena,
 	return 0;
 }
 
-static int decode_uuid(const char *data, int size, struct peal__arena *arena,
-		       struct peal_value *value)
+static int decode_uuid(const char *data, struct peal__arena *arena, struct peal_value *value)
 {
 	char *text, *at;
 
-	if (size != 16)
-		return -1;
 	text = at = peal__arena_alloc(arena, 37);
 	if (!text)
 		return PEAL_ENOMEM;
@@ -437,16 +549,10 @@ static int decode_interval(const char *data, struct peal_value *value)
 static int decode_binary(Oid type, const char *data, int size, struct peal__arena *arena,
 			 struct peal_value *value)
 {
-	static const struct {
-		Oid type;
-		int size;
-	} sizes[] = { { BOOL, 1 },        { INT2, 2 },   { INT4, 4 },   { INT8, 8 },
-		      { OID, 4 },         { FLOAT4, 4 }, { FLOAT8, 8 }, { TIMESTAMP, 8 },
-		      { TIMESTAMPTZ, 8 }, { DATE, 4 },   { TIME, 8 },   { INTERVAL, 16 } };
+	int wanted = size_of(type);
 
-	for (size_t i = 0; i < PEAL_COUNTOF(sizes); i++)
-		if (sizes[i].type == type && sizes[i].size != size)
-			return -1;
+	if (wanted && wanted != size)
+		return -1;
 	switch (type) {
 	case BOOL:
 		*value = peal_value_bool(data[0] != 0);
@@ -475,7 +581,7 @@ static int decode_binary(Oid type, const char *data, int size, struct peal__aren
 	case NUMERIC:
 		return decode_numeric(data, size, arena, value);
 	case UUID:
-		return decode_uuid(data, size, arena, value);
+		return decode_uuid(data, arena, value);
 	case BYTEA:
 		*value = peal_value_bytes(data, (size_t)size);
 		return 0;
@@ -608,6 +714,11 @@ int peal__pg_decode(const PGresult *result, int row, int column, const struct pe
 	}
 	data = PQgetvalue(result, row, column);
 	size = PQgetlength(result, row, column);
+	if (type == UUID && kind == PEAL_VALUE_UUID && shape->binary && size == 16) {
+		ret_value->kind = PEAL_VALUE_UUID;
+		memcpy(ret_value->as.uuid.bytes, data, 16);
+		return 0;
+	}
 	r = shape->binary ? decode_binary(type, data, size, arena, ret_value)
 			  : decode_text(type, data, size, arena, ret_value);
 	if (r == 0 && kind && PEAL_UNLIKELY(ret_value->kind != kind))

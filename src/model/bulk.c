@@ -7,6 +7,7 @@
 #include "post_bulk.h"
 
 #define PARAMETERS 1000 /* of one statement, about */
+#define COPY_FROM 200   /* rows: so many are worth a COPY */
 
 struct bulk {
 	const struct peal_model *model;
@@ -186,12 +187,90 @@ static int insert_batch(struct bulk *bulk, size_t first, size_t rows, bool with_
 	return r == PEAL_DONE ? 0 : r;
 }
 
+/* ---- Copying, where the database has a faster way than to insert --------------------------------------------------- */
+
+/* "table" ("column", ...), all of them */
+static void add_into(struct peal__text *sql, const struct peal__model_state *state)
+{
+	const char *between = " (";
+
+	peal__text_add_name(sql, state->table);
+	for (size_t i = 0; i < state->count; i++) {
+		peal__text_add(sql, between);
+		peal__text_add_name(sql, state->columns[i].db_name);
+		between = ", ";
+	}
+	peal__text_add(sql, ")");
+}
+
+static int copy_row(struct bulk *bulk, struct peal__statement *s, const struct peal_instance *row,
+		    const struct peal_value *key)
+{
+	const struct peal__model_state *state = bulk->state;
+	int r = 0;
+
+	for (size_t i = 0; i < state->count && r == 0; i++)
+		r = key && i == state->key ? peal__statement_bind(s, i, key, bulk->error)
+					   : peal__bind_column(row, s, i, i, bulk->error);
+	return r == 0 ? bulk->connection->db->driver->copy_row(s, bulk->error) : r;
+}
+
+static int copy_begin(struct bulk *bulk, struct peal__statement *s, size_t count, bool with_key)
+{
+	const struct peal__model_state *state = bulk->state;
+	struct peal__text into = { 0 };
+	struct peal__copy copy = { .table = state->table,
+				   .key = state->columns[state->key].db_name,
+				   .kinds = state->value_kinds,
+				   .keys = with_key ? NULL : bulk->keys,
+				   .key_count = with_key ? 0 : count };
+	int r;
+
+	add_into(&into, state);
+	copy.into = into.data;
+	r = into.failed ? no_memory(bulk->error)
+			: bulk->connection->db->driver->copy_begin(s, &copy, bulk->error);
+	peal__text_fini(&into);
+	return r;
+}
+
+/* 0, an error, or PEAL_NOT_FOUND: insert them. */
+static int copy_some(struct bulk *bulk, size_t first, size_t end, bool with_key)
+{
+	const struct peal__driver *driver = bulk->connection->db->driver;
+	const struct peal_bulk_options *options = bulk->options;
+	struct peal__statement *s;
+	int r;
+
+	if (!driver->copy_begin || end - first < COPY_FROM || options->ignore_conflicts ||
+	    options->update_fields.count)
+		return PEAL_NOT_FOUND;
+	r = peal__statement_get(bulk->connection, bulk->state->insert_key,
+				strlen(bulk->state->insert_key), &s, bulk->error);
+	if (r != 0)
+		return r;
+	r = copy_begin(bulk, s, end - first, with_key);
+	if (r == 0) {
+		for (size_t i = first; i < end && r == 0; i++)
+			r = copy_row(bulk, s, bulk->rows[i],
+				     with_key ? NULL : &bulk->keys[i - bulk->with_key]);
+		r = driver->copy_end(s, r, bulk->error);
+	}
+	peal__statement_put(s);
+	if (r < 0)
+		peal__transaction_check(bulk->connection);
+	return r;
+}
+
 static int insert_some(struct bulk *bulk, size_t first, size_t end, bool with_key)
 {
 	size_t columns = width(bulk, with_key);
 	size_t most = !columns ? 1 : columns < PARAMETERS ? PARAMETERS / columns : 1;
-	int r = 0;
+	int r = copy_some(bulk, first, end, with_key);
 
+	if (r != PEAL_NOT_FOUND)
+		return r;
+	r = 0;
 	while (first < end && r == 0) {
 		size_t rows = end - first < most ? end - first : most;
 

@@ -60,6 +60,130 @@ TEST(rows_get_their_keys_in_order)
 	end_models(db);
 }
 
+/* What a text may hold, among so many rows that a database may have a way of its own for them; and null. */
+TEST(texts_of_many_rows)
+{
+	static const char *const texts[] = {
+		"",         "'; DROP TABLE lab_person; --", "\\N", "\\.", "a\tb\nc\r\\d",
+		"\x01\x7f", "\xc3\xa9 \xe2\x82\xac",        NULL,
+	};
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **rows = people_new(400);
+
+	for (size_t i = 0; i < 400; i++)
+		person_model_from(rows[i])->bio = texts[i % PEAL_COUNTOF(texts)];
+	T_OK(peal_bulk_create(&person_model, rows, 400, NULL, &error));
+	for (size_t i = 0; i < 400; i++) {
+		struct person p;
+
+		T_OK(person_model_get(&p, PEAL_WITH(PEAL_ARG("pk", peal_key(rows[i]))), &error));
+		T_INT(p.age, i % 100);
+		if (texts[i % PEAL_COUNTOF(texts)])
+			T_STR(p.bio, texts[i % PEAL_COUNTOF(texts)]);
+		else
+			T_PTR(p.bio, NULL);
+		peal_fini(&p.instance);
+	}
+	people_free(rows, 400);
+	end_models(db);
+}
+
+/* One bad row among many: none is there, all are as they were. */
+TEST(error_among_many_rows)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **rows = people_new(MANY);
+	int r;
+
+	exec("CREATE UNIQUE INDEX only_one ON lab_person (age)");
+	for (int i = 0; i < MANY; i++)
+		person_model_from(rows[i])->age = i < MANY - 1 ? i : 7;
+	T_CODE(peal_bulk_create(&person_model, rows, MANY, NULL, &error), PEAL_EINTEGRITY);
+	T_STR(error.sqlstate, "23505");
+	T_STR(error.field, "age");
+	T_HAS(error.message, "lab_person");
+	T_INT(COUNT("lab_person"), 0);
+	T_TRUE(peal_is_new(rows[0]));
+	T_INT(person_model_from(rows[0])->id, 0);
+	PEAL_ATOMIC(r, &error) {
+		exec("INSERT INTO lab_ticket (code, label) VALUES ('a', '')");
+		r = peal_bulk_create(&person_model, rows, MANY, NULL, &error);
+		T_CODE(r, PEAL_EINTEGRITY);
+		T_CODE(peal_db_exec(NULL, "SELECT 1", NULL, NULL, NULL), PEAL_ETRANSACTION);
+	}
+	T_CODE(r, PEAL_EINTEGRITY);
+	T_INT(COUNT("lab_ticket"), 0);
+	person_model_from(rows[MANY - 1])->age = MANY;
+	if (runs_on("postgresql")) {
+		person_model_from(rows[MANY / 2])->name = "\xff";
+		T_CODE(peal_bulk_create(&person_model, rows, MANY, NULL, &error), PEAL_ETYPE);
+		T_STR(error.sqlstate, "22021");
+		T_INT(COUNT("lab_person"), 0);
+		person_model_from(rows[MANY / 2])->name = "p";
+	}
+	T_OK(peal_bulk_create(&person_model, rows, MANY, NULL, &error));
+	T_INT(COUNT("lab_person"), MANY);
+	people_free(rows, MANY);
+	end_models(db);
+}
+
+/* As many people, whose keys are those from the first on; given here, or by the database. */
+static void create_people(int64_t first, bool with_keys)
+{
+	struct peal_instance **rows = people_new(MANY);
+	struct peal_error error = { 0 };
+
+	for (int i = 0; i < MANY && with_keys; i++)
+		person_model_from(rows[i])->id = first + i;
+
+	if (peal_bulk_create(&person_model, rows, MANY, NULL, &error) != 0)
+		T_FAIL("%s", error.message);
+	for (int i = 0; i < MANY; i++)
+		T_INT(person_model_from(rows[i])->id, first + i);
+	T_INT(number_of("SELECT max(id) FROM lab_person"), first + MANY - 1);
+	people_free(rows, MANY);
+}
+
+/* Tables of a server that somebody else has made: triggers, keys that come from elsewhere, rules. */
+TEST(tables_that_are_not_so_simple)
+{
+	struct peal_db *db = begin_models();
+
+	create_people(1, false);
+	if (runs_on("postgresql")) {
+		exec("CREATE FUNCTION strange() RETURNS trigger LANGUAGE plpgsql AS "
+		     "'BEGIN NEW.id := NEW.id + 1000000; RETURN NEW; END'");
+		exec("CREATE TRIGGER strange BEFORE INSERT ON lab_person "
+		     "FOR EACH ROW EXECUTE FUNCTION strange()");
+		create_people(1000001 + MANY, false);
+		exec("DROP TRIGGER strange ON lab_person");
+		exec("ALTER TABLE lab_person ALTER id DROP IDENTITY");
+		exec("CREATE SEQUENCE elsewhere START 5000000");
+		exec("ALTER TABLE lab_person ALTER id SET DEFAULT nextval('elsewhere')");
+		create_people(5000000, false);
+		exec("CREATE TABLE kept (name text)");
+		exec("CREATE RULE keep AS ON INSERT TO lab_person "
+		     "DO ALSO INSERT INTO kept VALUES (NEW.name)");
+		create_people(5000000 + MANY, true);
+		T_INT(COUNT("kept"), MANY);
+	}
+	end_models(db);
+}
+
+TEST(columns_of_another_type)
+{
+	struct peal_db *db = begin_models();
+
+	if (runs_on("postgresql")) {
+		exec("CREATE TYPE words AS ENUM ('p')");
+		exec("ALTER TABLE lab_person ALTER name TYPE words USING name::text::words");
+		create_people(1, false);
+	}
+	end_models(db);
+}
+
 TEST(conflicts)
 {
 	struct peal_db *db = begin_models();

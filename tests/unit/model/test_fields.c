@@ -4,6 +4,8 @@
 
 #include "state.h"
 
+#include <peal/bulk.h>
+
 #include <string.h>
 
 #define DAY INT64_C(86400000000)
@@ -167,6 +169,57 @@ TEST(extremes_are_kept)
 	e.other = (struct peal_uuid){ { 0 } };
 	round_trip(&e);
 	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+static void vary(struct exotic *e, int i)
+{
+	int64_t power = 1;
+
+	fill(e);
+	for (int n = 0; n < i % 15; n++)
+		power *= 10;
+	e->price = (struct peal_decimal){ i % 2 ? power : -power, 2 };
+	e->wide = (struct peal_decimal){ i % 5 ? power * (i % 9) : -i, 0 };
+	e->discount = (struct peal_decimal){ power + i % 3, 18 };
+	e->born = peal_date_from_days(i * 997 - 30000);
+	e->begins = i * INT64_C(280000001);
+	e->length = (i - 150) * INT64_C(86399999999);
+	e->has_discount = i % 7 != 0;
+	e->has_length = i % 11 != 0;
+	if (i % 13 == 0)
+		e->died = (struct peal_date){ 0, 0, 0 };
+	if (i % 6 == 0)
+		e->extra = NULL;
+}
+
+/* So many that a database may have a way of its own for them. */
+TEST(many_at_once_are_kept_exactly)
+{
+	enum {
+		MANY = 300
+	};
+	static struct exotic rows[MANY];
+	struct peal_instance *instances[MANY];
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct exotic copy;
+
+	for (int i = 0; i < MANY; i++) {
+		must(exotic_model_init(&rows[i], NULL, &error), &error);
+		vary(&rows[i], i);
+		instances[i] = &rows[i].instance;
+	}
+	must(peal_bulk_create(&exotic_model, instances, MANY, NULL, &error), &error);
+	for (int i = 0; i < MANY; i++) {
+		must(exotic_model_get(&copy, PEAL_WITH(PEAL_SET(exotic_model, id, rows[i].id)),
+				      &error),
+		     &error);
+		compare(&rows[i], &copy);
+		peal_fini(&copy.instance);
+		peal_fini(&rows[i].instance);
+	}
 	peal_models_forget();
 	peal_db_close(db);
 }
