@@ -15,7 +15,7 @@
  *
  *	PEAL_CONNECT(peal_post_save, send_welcome, .sender = &user_model, .when = PEAL_AFTER_COMMIT);
  *
- *   Signals    peal_post_save, peal_post_delete, and the "post" actions of peal_m2m_changed.
+ *   Signals    peal_post_save, peal_post_delete, peal_post_bulk, and the "post" actions of peal_m2m_changed.
  *   Moment     when the outermost block has committed, with no transaction open, among the callbacks of
  *              peal_on_commit() in the order of registration; outside a block right after the write, behind the
  *              receivers that are called at once. Never when the block, or the block with a savepoint that the write
@@ -23,8 +23,9 @@
  *   Values     as written: the instance is a copy, made when the row was, and belongs to the library until the receiver
  *              returns (an asynchronous one: until its task is done). It has texts of its own and the key; no rows are
  *              attached to it, members that are no fields are zero, and no init signals are sent for it. The same copy
- *              goes to all receivers. update_fields, changes and pk_set are copies; origin has the instance only when the row
- *              itself was deleted, and no query. The receiver may change and save the copy, as a save of its own.
+ *              goes to all receivers. update_fields, changes, pk_set and the keys of peal_post_bulk are copies; origin has
+ *              the instance only when the row itself was deleted, and no query. The receiver may change and save the copy,
+ *              as a save of its own.
  *   Who        is called is settled at the write: whoever is connected then, not muted then, and still connected at the
  *              commit.
  *   Errors     undo nothing any more: all receivers are called, an error goes to the log (peal_set_log()), and the block
@@ -188,7 +189,7 @@ PEAL__SIGNAL_EXPORT_WHEN(peal_post_save);
 PEAL__SIGNAL_EXPORT(peal_pre_delete);
 PEAL__SIGNAL_EXPORT_WHEN(peal_post_delete);
 PEAL__SIGNAL_EXPORT_WHEN(peal_m2m_changed);
-PEAL__SIGNAL_EXPORT(peal_post_bulk);
+PEAL__SIGNAL_EXPORT_WHEN(peal_post_bulk);
 PEAL__SIGNAL_EXPORT(peal_class_prepared);
 
 PEAL_END_DECLS

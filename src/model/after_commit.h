@@ -38,8 +38,7 @@ struct peal__later {
 	void *args;                     /* zeroed: to be filled in */
 	struct peal_instance *instance; /* the copy, once it is kept; or NULL */
 	const struct peal_names *names; /* the copy, or NULL */
-	const struct peal_value
-		*keys; /* the copy, or NULL; not NULL for an empty list that is given */
+	struct peal_value *keys; /* the copy, or NULL; not NULL for an empty list that is given */
 	struct peal_signal *signal;
 	const struct peal_model *sender;
 	struct peal__connection *connection;

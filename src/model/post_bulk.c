@@ -2,9 +2,12 @@
 /* The signal of many rows written at once, and their keys. */
 #include "post_bulk.h"
 
+#include "after_commit.h"
+
 #include <pthread.h>
 
-PEAL_SIGNAL_DEFINE(peal_post_bulk);
+PEAL__SIGNAL_DEFINE_WHEN(peal_post_bulk);
+PEAL__SIGNAL_SENDER(peal_post_bulk);
 
 const char *peal_bulk_operation_name(uint32_t operation)
 {
@@ -27,8 +30,8 @@ int peal__affected_new(const struct peal__model_state *state, uint32_t operation
 		       struct peal__affected **ret_affected, struct peal_error *error)
 {
 	*ret_affected = NULL;
-	if (!peal_signal_is_heard(&peal_post_bulk) ||
-	    !peal_has_receivers(&peal_post_bulk, state->model))
+	if (!peal_has_receivers(&peal_post_bulk, state->model) &&
+	    !peal_has_receivers(peal_post_bulk.after_commit, state->model))
 		return 0;
 	*ret_affected = peal__db_alloc(sizeof(struct peal__affected));
 	if (!*ret_affected)
@@ -116,15 +119,65 @@ int peal__affected_run(struct peal__affected *affected, struct peal__compiled *c
 	return r;
 }
 
+/* The arguments for after the commit, and behind them what peal_bulk_keys() then looks at. */
+struct later_args {
+	struct peal_post_bulk_args args;
+	struct peal__affected affected;
+};
+
+/* Nobody knows yet whether a receiver will want the keys; afterwards they are not to be had any more. */
+static int send_later(const struct peal_post_bulk_args *args, struct peal__connection *c,
+		      struct peal_error *error)
+{
+	const struct peal_model *model = args->affected->state->model;
+	const struct peal_params *keys = NULL;
+	struct peal__later *later = NULL;
+	struct later_args *copy;
+	int r = peal_bulk_keys(args, &keys, error);
+
+	if (r == 0)
+		r = peal__later_new(&(const struct peal__later_wanted){ .signal = &peal_post_bulk,
+									.sender = model,
+									.args_size = sizeof(*copy),
+									.connection = c,
+									.names = args->fields,
+									.keys = keys->items,
+									.key_count = keys->count },
+				    &later, error);
+	if (!later)
+		return r;
+	copy = later->args;
+	copy->affected = (struct peal__affected){ .state = args->affected->state,
+						  .keys = later->keys,
+						  .count = keys->count };
+	copy->args = *args;
+	copy->args.fields = later->names;
+	copy->args.affected = &copy->affected;
+	peal__later_wait(later); /* all of this is done in a block */
+	return 0;
+}
+
 int peal__affected_send(struct peal__affected *affected, struct peal__connection *c,
 			struct peal_error *error)
 {
+	struct peal_post_bulk_args args;
+	int r = 0;
+
 	if (!affected || !affected->rows)
 		return 0;
-	return PEAL_SEND_ERROR(
-		peal_post_bulk, affected->state->model, error, .operation = affected->operation,
-		.database = c->db->alias, .rows = affected->rows,
-		.fields = affected->fields.count ? &affected->fields : NULL, .affected = affected);
+	args = (struct peal_post_bulk_args){
+		.operation = affected->operation,
+		.database = c->db->alias,
+		.rows = affected->rows,
+		.fields = affected->fields.count ? &affected->fields : NULL,
+		.affected = affected,
+	};
+	if (peal__is_awaited(&peal_post_bulk))
+		r = send_later(&args, c, error);
+	if (r == 0 && peal_signal_is_heard(&peal_post_bulk))
+		r = peal_post_bulk_send_with(affected->state->model, &args, PEAL_SEND_STOP, NULL,
+					     error);
+	return r;
 }
 
 /* Asynchronous receivers ask from their threads. */

@@ -357,6 +357,12 @@ static const bool *written(const struct save *save)
 	return save->update_fields ? save->written : NULL;
 }
 
+/* The rows of an automatic relation table are saved in silence, whoever listens. */
+static bool is_silent(const struct save *save)
+{
+	return save->state->link != NULL;
+}
+
 /* Memory for what is told after the commit: from here on no text of the instance is changed. */
 static int later_new(struct save *save)
 {
@@ -379,7 +385,7 @@ static int write_row(struct save *save, bool *ret_created)
 
 	if (r == 0 && save->state->model->track_changes)
 		r = peal__track_begin(&save->track, save->instance, written(save), save->error);
-	if (r == 0 && PEAL_UNLIKELY(peal__is_awaited(&peal_post_save)))
+	if (r == 0 && PEAL_UNLIKELY(peal__is_awaited(&peal_post_save)) && !is_silent(save))
 		r = later_new(save);
 	if (r != 0)
 		return r;
@@ -399,12 +405,6 @@ static int write_row(struct save *save, bool *ret_created)
 }
 
 /* ---- All of it ------------------------------------------------------------------------------------------------------ */
-
-/* The rows of an automatic relation table are saved in silence, whoever listens. */
-static bool is_silent(const struct save *save)
-{
-	return save->state->link != NULL;
-}
 
 static int send_pre_save(struct save *save)
 {

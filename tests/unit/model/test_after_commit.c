@@ -3,6 +3,7 @@
 #include "models.h"
 
 #include <peal/async.h>
+#include <peal/bulk.h>
 #include <peal/inspect.h>
 #include <peal/m2m.h>
 
@@ -645,6 +646,92 @@ TEST(many_to_many_relations)
 	end(db);
 }
 
+/* The table of an automatic relation is silent, whoever listens. */
+TEST(rows_of_a_relation_table)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct peal_instance *row;
+	struct person person;
+	struct team team;
+
+	T_OK(PEAL_CONNECT(peal_post_delete, hear_delete, .scope = &all, .when = PEAL_AFTER_COMMIT));
+	person_new(&person, "a");
+	T_OK(team_model_create(&team, PEAL_WITH(PEAL_SET(team_model, code, "red")), &error));
+	T_OK(PEAL_CONNECT(peal_post_save, hear, .scope = &all, .when = PEAL_AFTER_COMMIT));
+	T_OK(peal_new(peal_m2m_through(&team_model, "people"),
+		      PEAL_WITH(PEAL_ARG("team", PEAL_VALUE(&team.instance)),
+				PEAL_ARG("person", PEAL_VALUE(&person.instance))),
+		      &row, &error));
+	T_OK(peal_save(row, &error));
+	T_OK(peal_delete(row, NULL, &error));
+	SAID("");
+	peal_free(row);
+	peal_fini(&person.instance);
+	peal_fini(&team.instance);
+	end(db);
+}
+
+/* ---- Many rows at once ------------------------------------------------------------------------------------------- */
+
+static int hear_bulk(struct peal_call *call, const struct peal_post_bulk_args *args)
+{
+	const struct peal_params *keys;
+
+	T_PTR(call->signal, &peal_post_bulk);
+	T_UINT(peal_atomic_depth(NULL), 0);
+	T_STR(args->database, "default");
+	say("%s", peal_bulk_operation_name(args->operation));
+	for (size_t i = 0; args->fields && i < args->fields->count; i++)
+		say("(%s)", args->fields->items[i]);
+	T_OK(peal_bulk_keys(args, &keys, call->error));
+	T_INT(args->rows, (int64_t)keys->count);
+	for (size_t i = 0; i < keys->count; i++) {
+		if (keys->items[i].kind == PEAL_VALUE_TEXT)
+			say("%s", keys->items[i].as.text.data);
+		else
+			say("%" PRId64, keys->items[i].as.integer);
+	}
+	return 0;
+}
+
+TEST(many_rows_at_once)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct peal_query *query = peal_query_new(&team_model);
+	struct team teams[2];
+	struct peal_instance *rows[] = { &teams[0].instance, &teams[1].instance };
+	int r;
+
+	T_OK(PEAL_CONNECT(peal_post_bulk, hear_bulk, .sender = &team_model, .scope = &all,
+			  .when = PEAL_AFTER_COMMIT));
+	for (int i = 0; i < 2; i++)
+		T_OK(team_model_init(&teams[i],
+				     PEAL_WITH(PEAL_SET(team_model, code, i ? "red" : "blue")),
+				     &error));
+	PEAL_ATOMIC(r, &error) {
+		T_OK(peal_bulk_create(&team_model, rows, 2, NULL, &error));
+		r = PEAL_EUSER;
+	}
+	SAID("");
+	PEAL_ATOMIC(r, &error) {
+		T_OK(peal_bulk_create(&team_model, rows, 2, NULL, &error));
+		for (int i = 0; i < 2; i++)
+			peal_fini(&teams[i].instance);
+		SAID("");
+	}
+	T_OK(r);
+	SAID("bulk_create blue red");
+	peal_query_filter(query, PEAL_WITH(PEAL_IS(team_model, code, "red")));
+	T_OK(peal_query_update(query, PEAL_WITH(PEAL_SET(team_model, motto, "win")), NULL, &error));
+	SAID("update (motto) red");
+	T_OK(peal_query_delete(query, NULL, &error));
+	SAID("delete red");
+	peal_query_free(query);
+	end(db);
+}
+
 /* ---- Beside the callbacks ---------------------------------------------------------------------------------------- */
 
 static int call_back(void *user, struct peal_error *error)
@@ -1033,6 +1120,7 @@ static int hear_row(struct peal_call *call, const struct peal_post_save_args *ar
 
 static int change_much(struct team *team, struct peal_error *error)
 {
+	struct peal_query *query = peal_query_new(&team_model);
 	int r = team_model_create(team, PEAL_WITH(PEAL_SET(team_model, code, "red")), error);
 
 	if (r == 0)
@@ -1041,6 +1129,10 @@ static int change_much(struct team *team, struct peal_error *error)
 		r = PEAL_SAVE(&team->instance, error, .update_fields = PEAL_NAMES("motto"));
 	if (r == 0)
 		r = peal_m2m_clear(&team->instance, "friends", error);
+	if (r == 0)
+		r = peal_query_update(query, PEAL_WITH(PEAL_SET(team_model, motto, "win")), NULL,
+				      error);
+	peal_query_free(query);
 	return r == 0 ? peal_delete(&team->instance, NULL, error) : r;
 }
 
@@ -1062,6 +1154,9 @@ TEST_TIMEOUT(no_memory_anywhere, 300)
 					 .when = PEAL_AFTER_COMMIT);
 		if (r == 0)
 			r = PEAL_CONNECT(peal_post_delete, hear_delete, .scope = &all,
+					 .when = PEAL_AFTER_COMMIT);
+		if (r == 0)
+			r = PEAL_CONNECT(peal_post_bulk, hear_bulk, .scope = &all,
 					 .when = PEAL_AFTER_COMMIT);
 		if (r == 0)
 			r = peal_db_open(url, &db, &error);
