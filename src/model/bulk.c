@@ -245,8 +245,7 @@ static int copy_some(struct bulk *bulk, size_t first, size_t end, bool with_key)
 	if (!driver->copy_begin || end - first < COPY_FROM || options->ignore_conflicts ||
 	    options->update_fields.count)
 		return PEAL_NOT_FOUND;
-	r = peal__statement_get(bulk->connection, bulk->state->insert_key,
-				strlen(bulk->state->insert_key), &s, bulk->error);
+	r = peal__model_statement(bulk->state, PEAL__INSERT_KEY, bulk->connection, &s, bulk->error);
 	if (r != 0)
 		return r;
 	r = copy_begin(bulk, s, end - first, with_key);
