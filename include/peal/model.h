@@ -182,8 +182,8 @@ struct PEAL_NAMED_ONLY peal_field {
 	bool primary_key;
 	bool unique;
 	bool index;        /* relations always have one */
-	bool auto_now;     /* date-time: set at every save */
-	bool auto_now_add; /* date-time: set at the first one */
+	bool auto_now;     /* date-time, date, time of day: set at every save, in UTC */
+	bool auto_now_add; /* likewise: set at the first one */
 	bool no_constraint; /* relation: the database does not check it (Django: db_constraint=False) */
 	struct peal_value initial; /* PEAL_INITIAL_INT(5) and so on (Django: default) */
 	struct peal_value (*initial_fn)(void);
@@ -380,6 +380,23 @@ struct peal_index_list {
 		(array_), PEAL_COUNTOF(array_) \
 	}
 
+/* Fields by their names. */
+struct peal_names {
+	const char *const *items; /* NULL: not given */
+	size_t count;
+};
+
+#define PEAL_NAMES(...)                                                                     \
+	{                                                                                   \
+		(const char *const[]){ __VA_ARGS__ },                                       \
+			sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *) \
+	}
+/* A list that is given and empty. */
+#define PEAL_NO_NAMES                          \
+	{                                      \
+		(const char *const[]){ "" }, 0 \
+	}
+
 struct peal_problems; /* peal/validate.h */
 
 struct PEAL_NAMED_ONLY peal_model {
@@ -398,6 +415,11 @@ struct PEAL_NAMED_ONLY peal_model {
 	int (*clean)(struct peal_instance *instance, struct peal_problems *problems,
 		     struct peal_error *error);
 	bool track_changes; /* instances know what has changed since they were loaded: peal/changes.h */
+	/*
+	 * The order of queries that have none of their own: PEAL_NAMES("-published_at", "title"), as of
+	 * peal_query_order_by(). Not of counts, aggregates, groups, updates and deletions.
+	 */
+	struct peal_names ordering;
 };
 
 /*
@@ -629,22 +651,6 @@ PEAL_API PEAL_MUST_CHECK int peal_update_or_create(const struct peal_model *mode
 						   const struct peal_named_list *conditions,
 						   const struct peal_named_list *defaults,
 						   bool *ret_created, struct peal_error *error);
-
-struct peal_names {
-	const char *const *items; /* NULL: not given */
-	size_t count;
-};
-
-#define PEAL_NAMES(...)                                                                     \
-	{                                                                                   \
-		(const char *const[]){ __VA_ARGS__ },                                       \
-			sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *) \
-	}
-/* A list that is given and empty. */
-#define PEAL_NO_NAMES                          \
-	{                                      \
-		(const char *const[]){ "" }, 0 \
-	}
 
 /*
  * Read its row again, by a second instance with its init signals: all fields, or some, which are then no longer deferred

@@ -25,6 +25,8 @@
  *             "articles__title". C knows the forward ones: PEAL_WHERE(article_model, author->name, icontains, "sharma").
  *             A row that is reached over several rows comes once for each of them: peal_query_distinct(). Conditions of
  *             one call are about the same of several rows, those of separate calls each about any.
+ * Values      are checked when they are added. A text for a column of whole numbers is read as one ("2", as it comes from
+ *             an address or a form); one that is none is PEAL_ETYPE.
  * Lookups     exact, iexact, contains, icontains, startswith, istartswith, endswith, iendswith, gt, gte, lt, lte,
  *             isnull, in, range; by name "name__icontains". The i-forms fold ASCII letters only on SQLite. pk is
  *             the primary key, whatever its name.
@@ -145,10 +147,15 @@ struct PEAL_NAMED_ONLY peal_expression {
 #define PEAL_MINUS(a_, b_) PEAL__EXPRESSION(PEAL_SUBTRACT, a_, b_)
 #define PEAL_TIMES(a_, b_) PEAL__EXPRESSION(PEAL_MULTIPLY, a_, b_)
 
-/* Columns by name, "-" in front for descending. Replaces an earlier order. */
+/*
+ * Columns by name, "-" in front for descending. Replaces an earlier order, and the .ordering of the model. A relation's
+ * name ("author") stands for the .ordering of its model, or else for its key.
+ */
 #define peal_query_order_by(query_, ...) \
 	peal_query_order_by_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
 PEAL_API void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names);
+/* In no order, whatever the model's .ordering says (Django: order_by() without names). */
+PEAL_API void peal_query_unordered(struct peal_query *query);
 
 /* Each row once. */
 PEAL_API void peal_query_distinct(struct peal_query *query);

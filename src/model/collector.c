@@ -261,9 +261,12 @@ static int add_by_query(struct collector *c, struct query_list *list,
 static int collect(struct collector *c, struct peal_instance *const *rows, size_t count,
 		   const struct peal__model_state *source);
 
-/* Who hears of each row that is loaded hears of them in an order that no index decides. */
+/*
+ * A deletion needs no order, but who hears of each row that is loaded hears of them in one that no index decides.
+ */
 static void order_for_init(struct peal_query *query)
 {
+	peal_query_unordered(query);
 	if (query && peal__init_is_heard(query->model))
 		peal_query_order_by(query, "pk");
 }
@@ -279,7 +282,8 @@ static int load_related(struct collector *c, const struct peal__referrer *by,
 	*ret_rows = NULL;
 	peal_query_using(query, c->connection->db->alias);
 	peal__query_filter_in(query, &by->model->columns[by->column], keys, count);
-	order_for_init(query);
+	if (!by->model->model->ordering.count || !peal__init_is_heard(by->model->model))
+		order_for_init(query);
 	/* To find further rows the key is enough; receivers must see all. */
 	if (query)
 		query->key_only = is_referred_to(by->model) && !is_heard(by->model->model);
@@ -946,7 +950,7 @@ static int load_once(struct collector *c, struct peal_query *query, struct peal_
 	struct peal__order *order = query->order;
 	size_t order_count = query->order_count;
 	struct peal__prefetch *prefetches = query->prefetches;
-	bool distinct = query->distinct;
+	bool distinct = query->distinct, ordered = query->ordered;
 	int r;
 
 	query->distinct |= query->join_count > 1;
@@ -955,6 +959,7 @@ static int load_once(struct collector *c, struct peal_query *query, struct peal_
 	r = peal_query_all(query, ret_rows, c->error);
 	query->order = order;
 	query->order_count = order_count;
+	query->ordered = ordered;
 	query->prefetches = prefetches;
 	query->distinct = distinct;
 	return r;

@@ -2,6 +2,8 @@
 /* Conditions of queries: everything in them is checked and copied when it is added. */
 #include "query_internal.h"
 
+#include <ctype.h>
+
 static const struct lookup {
 	const char *name;
 	enum peal__lookup lookup;
@@ -98,6 +100,46 @@ static bool takes_any_number(const struct peal__aggregate *aggregate)
 	       aggregate->function != PEAL_FUNCTION_MAX;
 }
 
+/* All of a text as a whole number, blanks around it allowed; as Python's int() does, but for "_" in it. */
+static bool read_number(const struct peal_value *text, int64_t *ret)
+{
+	const char *at = text->as.text.data, *end = at + text->as.text.size;
+	uint64_t number = 0, most = INT64_MAX;
+	bool negative;
+
+	while (at < end && isspace((unsigned char)*at))
+		at++;
+	while (end > at && isspace((unsigned char)end[-1]))
+		end--;
+	negative = at < end && *at == '-';
+	at += at < end && (*at == '-' || *at == '+');
+	most += negative;
+	if (at == end)
+		return false;
+	for (; at < end; at++) {
+		uint64_t digit = (uint64_t)(unsigned char)*at - '0';
+
+		if (digit > 9 || number > (most - digit) / 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	*ret = negative ? (int64_t)(0 - number) : (int64_t)number;
+	return true;
+}
+
+/* A key that came as text, from an address or a form. */
+static int number_of(const struct check *check, struct peal_value *value)
+{
+	int64_t number;
+
+	if (!read_number(value, &number))
+		return peal_error_set(&check->query->error, PEAL_ETYPE,
+				      "%s.%s: expected a number but got \"%.60s\"",
+				      check->state->label, check->name, value->as.text.data);
+	*value = peal_value_int(number);
+	return 0;
+}
+
 static int accept(const struct check *check, struct peal_value *value)
 {
 	const struct peal__column *column = check->condition->place.column;
@@ -112,6 +154,9 @@ static int accept(const struct check *check, struct peal_value *value)
 	if (row && !column->relation && column == &check->state->columns[check->state->key] &&
 	    row->model == check->state->model)
 		*value = peal_key(row);
+	if (value->kind == PEAL_VALUE_TEXT && column->value_kind == PEAL_VALUE_INT &&
+	    number_of(check, value) < 0)
+		return PEAL_ETYPE;
 	return peal__column_accept(check->state, column, value, &check->query->error);
 }
 
@@ -263,6 +308,8 @@ static int query_check(const struct check *check, const struct peal_named *named
 
 	if (!inner)
 		return check->query->error.code;
+	if (peal__query_is_sliced(inner)) /* else its order does not matter */
+		peal__query_order_by_default(inner);
 	if (named->value.kind != PEAL_VALUE_TEXT)
 		return refuse(check, PEAL_ETYPE, "a query needs the name of its column", "");
 	r = peal__place_find_all(inner, named->value.as.text.data, "in", &inner->column);

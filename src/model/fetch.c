@@ -445,7 +445,7 @@ struct peal_rows *peal__rows_new(struct peal_error *error)
 	return rows;
 }
 
-int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct peal_error *error)
+static int all(struct peal_query *query, struct peal_rows **ret_rows, struct peal_error *error)
 {
 	struct peal__connection *c;
 	struct peal_rows *rows;
@@ -463,6 +463,28 @@ int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct
 		*ret_rows = rows;
 	else
 		peal_rows_free(rows);
+	return r;
+}
+
+/* A copy in the order of its model. */
+static struct peal_query *in_order(const struct peal_query *query)
+{
+	struct peal_query *copy = peal_query_copy(query);
+
+	peal__query_order_by_default(copy);
+	return copy;
+}
+
+int peal_query_all(struct peal_query *query, struct peal_rows **ret_rows, struct peal_error *error)
+{
+	struct peal_query *copy;
+	int r;
+
+	if (!peal__query_has_default_order(query))
+		return all(query, ret_rows, error);
+	copy = in_order(query);
+	r = all(copy, ret_rows, error);
+	peal_query_free(copy);
 	return r;
 }
 
@@ -518,7 +540,7 @@ int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
 	if (!stream)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 	stream->instance = peal__instance_in(query->model, stream->row);
-	stream->query = peal_query_copy(query);
+	stream->query = in_order(query);
 	r = peal__query_ready(stream->query, &c, error);
 	if (r == 0)
 		r = reader_begin(&stream->reader, stream->query, c, error);
@@ -784,23 +806,69 @@ static int get_one(struct peal_query *query, struct peal_instance *instance, int
 	return r;
 }
 
+typedef int get_fn(struct peal_query *query, struct peal_instance *instance,
+		   struct peal_error *error);
+
+/* In the order of the model, when it has one and the query none of its own. */
+static int get_in_order(get_fn *get, struct peal_query *query, struct peal_instance *instance,
+			struct peal_error *error)
+{
+	struct peal_query *copy;
+	int r;
+
+	if (!peal__query_has_default_order(query))
+		return get(query, instance, error);
+	copy = in_order(query);
+	r = get(copy, instance, error);
+	peal_query_free(copy);
+	return r;
+}
+
+static int get(struct peal_query *query, struct peal_instance *instance, struct peal_error *error)
+{
+	return get_one(query, instance, GET_MAX, error);
+}
+
+/* Which row it is depends on the order of a slice only. */
 int peal_query_get(struct peal_query *query, struct peal_instance *instance,
 		   struct peal_error *error)
 {
-	return get_one(query, instance, GET_MAX, error);
+	if (query && !query->error.code && peal__query_is_sliced(query))
+		return get_in_order(get, query, instance, error);
+	return get(query, instance, error);
+}
+
+/* The first row in the order of the query, or by its key. */
+static int first(struct peal_query *query, struct peal_instance *instance, struct peal_error *error)
+{
+	bool ordered = query && query->ordered, by_key = query && !query->order_count;
+	int r;
+
+	if (by_key)
+		peal_query_order_by(query, "pk");
+	r = get_one(query, instance, 1, error);
+	if (by_key)
+		query->order_count = 0;
+	if (by_key)
+		query->ordered = ordered;
+	return r;
 }
 
 int peal_query_first(struct peal_query *query, struct peal_instance *instance,
 		     struct peal_error *error)
 {
-	if (query && !query->order_count)
-		peal_query_order_by(query, "pk");
-	return get_one(query, instance, 1, error);
+	return get_in_order(first, query, instance, error);
 }
 
-int peal_query_last(struct peal_query *query, struct peal_instance *instance,
-		    struct peal_error *error)
+static void turn_around(struct peal_query *query)
 {
+	for (size_t i = 0; i < query->order_count; i++)
+		query->order[i].descending = !query->order[i].descending;
+}
+
+static int last(struct peal_query *query, struct peal_instance *instance, struct peal_error *error)
+{
+	bool ordered = query && query->ordered, by_key = query && !query->order_count;
 	int r;
 
 	*instance = (struct peal_instance){ 0 };
@@ -809,14 +877,22 @@ int peal_query_last(struct peal_query *query, struct peal_instance *instance,
 	if (!query->error.code && peal__query_is_sliced(query))
 		return peal_error_set(error, PEAL_EINVAL, "%s: a slice cannot be read backwards",
 				      query->state->label);
-	if (!query->order_count)
+	if (by_key)
 		peal_query_order_by(query, "pk");
-	for (size_t i = 0; i < query->order_count; i++)
-		query->order[i].descending = !query->order[i].descending;
+	turn_around(query);
 	r = get_one(query, instance, 1, error);
-	for (size_t i = 0; i < query->order_count; i++)
-		query->order[i].descending = !query->order[i].descending;
+	turn_around(query);
+	if (by_key)
+		query->order_count = 0;
+	if (by_key)
+		query->ordered = ordered;
 	return r;
+}
+
+int peal_query_last(struct peal_query *query, struct peal_instance *instance,
+		    struct peal_error *error)
+{
+	return get_in_order(last, query, instance, error);
 }
 
 int peal_get(const struct peal_model *model, struct peal_instance *instance, const char *database,

@@ -400,6 +400,8 @@ static int read_all(struct loading *loading)
 	size_t count = 0;
 	int r = query ? 0 : no_memory(loading->error);
 
+	peal__query_order_by_default(query);
+
 	for (size_t i = 0; i < loading->key_count && r == 0; i++) {
 		const struct key *key = &loading->keys[i];
 		bool is_last = i + 1 == loading->key_count;

@@ -193,29 +193,116 @@ void peal_query_annotate(struct peal_query *query, const struct peal_aggregate_l
 
 /* ---- Order, slices --------------------------------------------------------------------------------------------------- */
 
-static int order_init(struct peal_query *query, struct peal__order *order, const char *name)
+#define ORDERINGS_MAX 8 /* of models that lead to each other */
+
+static struct peal__order *order_push(struct peal_query *query)
 {
-	order->descending = name[0] == '-';
-	name += order->descending;
-	order->aggregate = peal__aggregate_find(query, name, strlen(name));
-	return order->aggregate ? 0 : peal__place_find_all(query, name, "order_by", &order->place);
+	struct peal__order *order =
+		peal__arena_alloc(&query->arena, (query->order_count + 1) * sizeof(*order));
+
+	if (!order) {
+		peal__query_no_memory(query);
+		return NULL;
+	}
+	if (query->order_count)
+		memcpy(order, query->order, query->order_count * sizeof(*order));
+	query->order = order;
+	return &order[query->order_count++];
+}
+
+/* The ordering of the model that a path leads to by the name of a relation; NULL when there is none. */
+static const struct peal_names *ordering_of(const struct peal__column *column, const char *path)
+{
+	size_t size = strlen(path), name = strlen(column->field->name);
+
+	if (!column->relation || size < name ||
+	    strcmp(path + size - name, column->field->name) != 0)
+		return NULL;
+	return column->field->to->ordering.count ? &column->field->to->ordering : NULL;
+}
+
+static int order_add(struct peal_query *query, const char *name, bool backward, int depth);
+
+static int order_add_all(struct peal_query *query, const char *path, const struct peal_names *names,
+			 bool backward, int depth)
+{
+	int r = 0;
+
+	if (depth > ORDERINGS_MAX)
+		return peal_error_set(&query->error, PEAL_EINVAL,
+				      "order_by: %s: the .ordering of its models goes in circles",
+				      query->state->label);
+	for (size_t i = 0; i < names->count && r == 0; i++) {
+		bool descending = names->items[i][0] == '-';
+		const char *name = names->items[i] + descending;
+		size_t size = strlen(path) + strlen(name) + sizeof("__");
+		char *text = peal__arena_alloc(&query->arena, size);
+
+		if (!text)
+			return peal__query_no_memory(query);
+		stpcpy(stpcpy(stpcpy(text, path), "__"), name);
+		r = order_add(query, text, descending != backward, depth);
+	}
+	return r;
+}
+
+static int order_add(struct peal_query *query, const char *name, bool backward, int depth)
+{
+	const struct peal__aggregate *aggregate = peal__aggregate_find(query, name, strlen(name));
+	const struct peal_names *ordering = NULL;
+	struct peal__place place = { 0 };
+	struct peal__order *order;
+	int r = aggregate ? 0 : peal__place_find_all(query, name, "order_by", &place);
+
+	if (r < 0)
+		return r;
+	if (place.column)
+		ordering = ordering_of(place.column, name);
+	if (ordering)
+		return order_add_all(query, name, ordering, backward, depth + 1);
+	order = order_push(query);
+	if (!order)
+		return PEAL_ENOMEM;
+	*order = (struct peal__order){ .place = place,
+				       .aggregate = aggregate,
+				       .descending = backward };
+	return 0;
 }
 
 void peal_query_order_by_names(struct peal_query *query, const struct peal_names *names)
 {
+	int r = 0;
+
 	if (!is_good(query))
 		return;
 	query->order_count = 0;
-	query->order = peal__arena_alloc(&query->arena, (names->count + 1) * sizeof(*query->order));
-	if (!query->order) {
-		peal__query_no_memory(query);
+	query->ordered = true;
+	for (size_t i = 0; i < names->count && r == 0; i++) {
+		bool descending = names->items[i][0] == '-';
+
+		r = order_add(query, names->items[i] + descending, descending, 0);
+	}
+}
+
+void peal_query_unordered(struct peal_query *query)
+{
+	if (!is_good(query))
 		return;
-	}
-	for (size_t i = 0; i < names->count; i++) {
-		if (order_init(query, &query->order[i], names->items[i]) < 0)
-			return;
-		query->order_count++;
-	}
+	query->order_count = 0;
+	query->ordered = true;
+}
+
+/* Groups are not ordered by the model: what they were ordered by would have to belong to each group. */
+bool peal__query_has_default_order(const struct peal_query *query)
+{
+	return is_good(query) && !query->ordered && query->model->ordering.count &&
+	       !query->aggregates;
+}
+
+void peal__query_order_by_default(struct peal_query *query)
+{
+	if (peal__query_has_default_order(query))
+		peal_query_order_by_names(query, &query->model->ordering);
 }
 
 void peal_query_distinct(struct peal_query *query)
@@ -341,6 +428,7 @@ static int copy_aggregates(struct peal_query *copy, const struct peal_query *que
 
 static int copy_order(struct peal_query *copy, const struct peal_query *query)
 {
+	copy->ordered = query->ordered;
 	if (!query->order_count)
 		return 0;
 	copy->order = arena_copy(copy, query->order, query->order_count * sizeof(*query->order));

@@ -141,6 +141,7 @@ struct peal_query {
 	struct peal__aggregate *aggregates;
 	struct peal__order *order;
 	size_t order_count;
+	bool ordered; /* by the program, perhaps by nothing: the model's ordering does not count */
 	struct peal__place column; /* what it gives inside of another query */
 	struct peal__place
 		owner; /* loaded too: for which row it is prefetched; column NULL: none */
@@ -201,6 +202,11 @@ int peal__aggregate_init(struct peal_query *query, struct peal__aggregate *aggre
 			 const struct peal_aggregate *from);
 int peal__query_no_memory(struct peal_query *query);
 bool peal__query_is_sliced(const struct peal_query *query);
+/*
+ * Whether its rows come in the order of the model; and to order it so, if they do: of a copy, for the joins stay.
+ */
+bool peal__query_has_default_order(const struct peal_query *query);
+void peal__query_order_by_default(struct peal_query *query);
 
 /* A copy that belongs to the query; NULL, and its error is set, when it cannot be. */
 struct peal_query *peal__query_adopt(struct peal_query *query, const struct peal_query *other);

@@ -162,8 +162,10 @@ static int field_check(const struct peal_model *model, const struct peal_field *
 		return wrong(model, field,
 			     "PEAL_DECIMAL needs .max_digits, 1 to 18, of which .decimal_places",
 			     error);
-	if ((field->auto_now || field->auto_now_add) && field->kind != PEAL_FIELD_DATETIME)
-		return wrong(model, field, ".auto_now is for date-times", error);
+	if ((field->auto_now || field->auto_now_add) && field->kind != PEAL_FIELD_DATETIME &&
+	    field->kind != PEAL_FIELD_DATE && field->kind != PEAL_FIELD_TIME_OF_DAY)
+		return wrong(model, field, ".auto_now is for date-times, dates and times of day",
+			     error);
 	return is_relation(field) ? relation_check(model, field, error) : 0;
 }
 
@@ -452,6 +454,23 @@ static int index_check(const struct peal__model_state *state, const struct peal_
 	return count ? 0 : wrong(state->model, NULL, "an index of no fields", error);
 }
 
+/* What leads to other models is known when they are: by a query. */
+static int ordering_check(const struct peal__model_state *state, struct peal_error *error)
+{
+	const struct peal_names *names = &state->model->ordering;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->items[i] + (names->items[i][0] == '-');
+
+		if (!strstr(name, "__") && !strstr(name, "->") &&
+		    peal__column_find(state, name, strlen(name), NULL) == PEAL__NO_FIELD)
+			return peal_error_set(error, PEAL_EINVAL,
+					      "%s: .ordering by \"%s\", which is no field",
+					      state->label, name);
+	}
+	return 0;
+}
+
 /* What only the columns can tell. */
 static int state_check(const struct peal__model_state *state, struct peal_error *error)
 {
@@ -461,7 +480,7 @@ static int state_check(const struct peal__model_state *state, struct peal_error 
 		r = values_check(state, &state->columns[i], error);
 	for (size_t i = 0; i < state->model->indexes.count && r == 0; i++)
 		r = index_check(state, &state->model->indexes.items[i], error);
-	return r;
+	return r == 0 ? ordering_check(state, error) : r;
 }
 
 static int state_new(const struct peal_model *model, struct peal__model_state **ret_state,

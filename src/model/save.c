@@ -162,22 +162,37 @@ static int options_check(struct save *save)
 
 /* ---- The row -------------------------------------------------------------------------------------------------------- */
 
+static struct peal_value now_for(const struct peal__column *column, int64_t now)
+{
+	const int64_t day = INT64_C(86400000000);
+
+	if (column->value_kind == PEAL_VALUE_DATE)
+		return peal_value_date(peal_date_from_days(now / day));
+	if (column->value_kind == PEAL_VALUE_TIME_OF_DAY)
+		return peal_value_time_of_day(now % day);
+	return peal_value_time(now);
+}
+
+/* One moment for all fields. */
 static int set_now(struct save *save, bool inserting)
 {
-	struct peal_value now;
+	int64_t now;
 	int r = 0;
 
 	if (!save->state->automatic || save->options->raw)
 		return 0;
-	now = peal_value_time(peal_now());
+	now = peal_now();
 	for (size_t i = 0; i < save->state->count && r == 0; i++) {
 		const struct peal__column *column = &save->state->columns[i];
 
 		if (save->update_fields && !inserting && !save->written[i])
 			continue;
-		if (column->field->auto_now || (column->field->auto_now_add && inserting))
-			r = peal__member_write(save->instance, column, &now, PEAL__BORROW,
+		if (column->field->auto_now || (column->field->auto_now_add && inserting)) {
+			struct peal_value value = now_for(column, now);
+
+			r = peal__member_write(save->instance, column, &value, PEAL__BORROW,
 					       save->error);
+		}
 	}
 	return r;
 }

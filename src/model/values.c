@@ -223,8 +223,8 @@ static int read_values(struct peal_values *values, struct peal__statement *s,
 	return r == PEAL_DONE ? 0 : r;
 }
 
-int peal_query_values(struct peal_query *query, const struct peal_names *names,
-		      struct peal_values **ret_values, struct peal_error *error)
+static int values_of(struct peal_query *query, const struct peal_names *names,
+		     struct peal_values **ret_values, struct peal_error *error)
 {
 	struct peal__compiled compiled = { 0 };
 	struct peal__statement *s = NULL;
@@ -254,6 +254,21 @@ int peal_query_values(struct peal_query *query, const struct peal_names *names,
 	return r;
 }
 
+int peal_query_values(struct peal_query *query, const struct peal_names *names,
+		      struct peal_values **ret_values, struct peal_error *error)
+{
+	struct peal_query *copy;
+	int r;
+
+	if (!peal__query_has_default_order(query))
+		return values_of(query, names, ret_values, error);
+	copy = peal_query_copy(query);
+	peal__query_order_by_default(copy);
+	r = values_of(copy, names, ret_values, error);
+	peal_query_free(copy);
+	return r;
+}
+
 size_t peal_values_count(const struct peal_values *values)
 {
 	return values->count;
@@ -280,6 +295,8 @@ static struct peal_query *flattened(const struct peal_query *query)
 {
 	struct peal_query *copy = peal_query_copy(query), *flat;
 
+	if (peal__query_is_sliced(query)) /* else its order does not matter */
+		peal__query_order_by_default(copy);
 	if (!copy || copy->error.code ||
 	    (!peal__query_is_sliced(query) && !query->distinct && !query->aggregates))
 		return copy;

@@ -381,6 +381,67 @@ TEST(numbers_and_durations_are_added_in_the_database)
 	peal_db_close(db);
 }
 
+struct visit {
+	struct peal_instance instance;
+	int64_t id;
+	struct peal_date day;
+	int64_t time;
+	bool has_time;
+	struct peal_date first_day;
+	int64_t first_time;
+};
+static const struct peal_field visit_fields[] = {
+	PEAL_ID(struct visit, id),
+	PEAL_DATE(struct visit, day, .auto_now = true),
+	PEAL_TIME_OF_DAY(struct visit, time, .auto_now = true, .null = true,
+			 .has = PEAL_HAS(struct visit, has_time)),
+	PEAL_DATE(struct visit, first_day, .auto_now_add = true),
+	PEAL_TIME_OF_DAY(struct visit, first_time, .auto_now_add = true),
+};
+PEAL_MODEL(visit_model, struct visit, .app = "lab", .name = "Visit",
+	   .fields = PEAL_FIELDS(visit_fields));
+
+static int64_t days_of(struct peal_date date)
+{
+	return peal_date_to_days(date);
+}
+
+/* As of this moment in UTC, give or take the time that the test needs. */
+static void is_now(struct peal_date date, int64_t time, int64_t before)
+{
+	int64_t then = days_of(date) * INT64_C(86400000000) + time;
+
+	T_TRUE(then >= before);
+	T_TRUE(then <= peal_now());
+}
+
+TEST(dates_and_times_of_day_are_set_by_themselves)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+	int64_t before = peal_now(), second;
+	struct visit v;
+
+	T_OK(PEAL_MODELS_REGISTER(&error, &visit_model));
+	T_OK(peal_models_create_tables(NULL, &error));
+	T_OK(visit_model_create(&v, NULL, &error));
+	T_TRUE(v.has_time);
+	is_now(v.day, v.time, before);
+	T_INT(days_of(v.day), days_of(v.first_day));
+	T_INT(v.time, v.first_time);
+	v.day = v.first_day = (struct peal_date){ 2000, 1, 1 };
+	v.time = v.first_time = 5;
+	second = peal_now();
+	T_OK(peal_save(&v.instance, &error));
+	T_OK(peal_refresh(&v.instance, &error));
+	is_now(v.day, v.time, second);
+	T_INT(v.first_day.year, 2000);
+	T_INT(v.first_time, 5);
+	peal_fini(&v.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
 TEST(json_is_checked_strictly)
 {
 	static const char *const good[] = {
@@ -544,6 +605,8 @@ WRONG(initial_digits,
       .table = "t");
 WRONG(choice, PEAL_DURATION(struct exotic, begins, .choices = PEAL_CHOICES(sizes)), .table = "t");
 WRONG(time_null, PEAL_TIME_OF_DAY(struct exotic, begins, .null = true), .table = "t");
+WRONG(now, PEAL_DURATION(struct exotic, begins, .auto_now = true), .table = "t");
+WRONG(order, PEAL_DATE(struct exotic, born), .ordering = PEAL_NAMES("-born", "nothing"));
 WRONG(index_field, PEAL_DATE(struct exotic, born), .indexes = PEAL_INDEXES(no_such));
 WRONG(index_empty, PEAL_DATE(struct exotic, born), .indexes = PEAL_INDEXES(of_none));
 
@@ -562,6 +625,8 @@ TEST(tables_of_such_fields_are_checked)
 		{ &time_null_model, "lab.Wrong.begins: .null needs .has" },
 		{ &index_field_model, "lab.Wrong: an index of \"nothing\"" },
 		{ &index_empty_model, "lab.Wrong: an index of no fields" },
+		{ &now_model, "lab.Wrong.begins: .auto_now is for date-times, dates and times" },
+		{ &order_model, "lab.Wrong: .ordering by \"nothing\", which is no field" },
 	};
 	struct peal_error error = { 0 };
 

@@ -246,7 +246,7 @@ TEST(queries_that_are_refused)
 	refused(NAMED({ .name = "name__icontain", .value = PEAL_TEXT("x") }), PEAL_EINVAL,
 		"lab.Person.name: there is no lookup \"icontain\"");
 	refused(NAMED({ .name = "age", .value = PEAL_TEXT("x") }), PEAL_ETYPE,
-		"lab.Person.age does not take a text");
+		"lab.Person.age: expected a number but got \"x\"");
 	refused(NAMED({ .name = "age__contains", .value = PEAL_INT(1) }), PEAL_ETYPE,
 		"lab.Person.age: contains");
 	refused(NAMED({ .name = "age__gt", .value = PEAL_NULL }), PEAL_ETYPE,
@@ -468,5 +468,37 @@ TEST(refresh_for_want_of_memory)
 		T_STR(ana.bio, "long");
 	}
 	peal_fini(&ana.instance);
+	end_models(db);
+}
+
+/* Keys that come as text, from an address or a form. */
+TEST(texts_for_numbers)
+{
+	struct peal_db *db = begin_people();
+	const struct peal_value ids[] = { PEAL_TEXT("2"), PEAL_TEXT(" 4\n") };
+	struct peal_error error = { 0 };
+	struct person p;
+
+	T_KEYS("2", PEAL_ARG("pk", PEAL_TEXT("2")));
+	T_KEYS("2", PEAL_ARG("id", PEAL_TEXT("+2")));
+	T_KEYS("2 4", PEAL_IN(person_model, id, ids, 2));
+	T_KEYS("", PEAL_ARG("id", PEAL_TEXT("-9223372036854775808")));
+	T_KEYS("3 4 5", PEAL_ARG("id__gt", PEAL_TEXT("2")));
+	T_OK(peal_get(&person_model, &p.instance, NULL, PEAL_WITH(PEAL_ARG("pk", PEAL_TEXT("2"))),
+		      &error));
+	T_INT(p.id, 2);
+	T_CODE(peal_field_set(&p.instance, "age", PEAL_TEXT("2"), &error), PEAL_ETYPE);
+	peal_fini(&p.instance);
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("abc") }), PEAL_ETYPE,
+		"lab.Person.id: expected a number but got \"abc\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("") }), PEAL_ETYPE, "but got \"\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("-") }), PEAL_ETYPE, "but got \"-\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("1 2") }), PEAL_ETYPE, "but got \"1 2\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("2.0") }), PEAL_ETYPE, "but got \"2.0\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("0x2") }), PEAL_ETYPE, "but got \"0x2\"");
+	refused(NAMED({ .name = "pk", .value = PEAL_TEXT("9223372036854775808") }), PEAL_ETYPE,
+		"expected a number but got");
+	refused(NAMED({ .name = "age", .value = PEAL_TEXT("9223372036854775807") }), PEAL_ETYPE,
+		"lab.Person.age has no room for 9223372036854775807");
 	end_models(db);
 }
