@@ -175,6 +175,49 @@ TEST(objects_are_saved_raw_and_in_any_order)
 	end_models(db);
 }
 
+static char told[256];
+
+static int tell_save(struct peal_call *call, const struct peal_post_save_args *args)
+{
+	strcat(told, args->created ? " S+" : " S");
+	strcat(told, call->sender == &person_model ? "p" : "n");
+	return 0;
+}
+
+static int tell_relation(struct peal_call *call, const struct peal_m2m_changed_args *args)
+{
+	size_t at = strlen(told);
+
+	(void)call;
+	snprintf(told + at, sizeof(told) - at, " %s%zu", peal_m2m_action_name(args->action),
+		 args->pk_count);
+	return 0;
+}
+
+/* The relations of an object are set right behind its save, and tell what changes in them. */
+TEST(relations_are_set_with_signals)
+{
+	static const char json[] =
+		"[{\"model\":\"lab.note\",\"pk\":1,\"fields\":{\"person\":5,\"readers\":[5,6]}},"
+		"{\"model\":\"lab.person\",\"pk\":5,\"fields\":{}},"
+		"{\"model\":\"lab.person\",\"pk\":6,\"fields\":{}}]";
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	int64_t count;
+
+	T_OK(PEAL_CONNECT(peal_post_save, tell_save));
+	T_OK(PEAL_CONNECT(peal_m2m_changed, tell_relation));
+	told[0] = '\0';
+	T_OK(load(json, &count, &error));
+	T_STR(told, " S+n pre_add2 post_add2 S+p S+p");
+	told[0] = '\0';
+	T_OK(load(json, &count, &error));
+	T_STR(told, " Sn Sp Sp");
+	T_OK(PEAL_DISCONNECT(peal_post_save, tell_save));
+	T_OK(PEAL_DISCONNECT(peal_m2m_changed, tell_relation));
+	end_models(db);
+}
+
 #define GOOD "[{\"model\": \"lab.person\", \"fields\": {\"name\": \"x\"}}"
 #define PERSON(fields_) GOOD ",\n{\"model\": \"lab.person\", \"fields\": {" fields_ "}}]"
 #define NOTE(fields_) GOOD ",\n{\"model\": \"lab.note\", \"fields\": {" fields_ "}}]"
