@@ -18,138 +18,69 @@
 	bool has_id
 #define KEY_FIELD(struct_) PEAL_ID(struct_, id, .has = PEAL_HAS(struct_, has_id))
 
-#define TO(struct_, name_)  \
-	struct_ *name_;     \
+#define TO(name_)           \
+	struct row *name_;  \
 	int64_t name_##_id; \
 	bool has_##name_
-#define TO_FIELD(struct_, name_, model_, on_delete_, ...)    \
-	PEAL_FOREIGN_KEY(struct_, name_, model_, on_delete_, \
-			 .has = PEAL_HAS(struct_, has_##name_), __VA_ARGS__)
+#define TO_FIELD(name_, model_, on_delete_, ...)                \
+	PEAL_FOREIGN_KEY(struct row, name_, model_, on_delete_, \
+			 .has = PEAL_HAS(struct row, has_##name_), __VA_ARGS__)
 
 #define NUMBER(name_)  \
 	int32_t name_; \
 	bool has_##name_
-#define NUMBER_FIELD(struct_, name_)                                        \
-	PEAL_INTEGER(struct_, name_, .has = PEAL_HAS(struct_, has_##name_), \
+#define NUMBER_FIELD(name_)                                                       \
+	PEAL_INTEGER(struct row, name_, .has = PEAL_HAS(struct row, has_##name_), \
 		     .initial = PEAL_INITIAL_INT(0))
 
-#define LAB(name_, table_) .app = "lab", .name = name_, .table = "lab_" table_
+/* The model of name_##_fields. */
+#define LAB(name_, label_)                                                         \
+	PEAL_MODEL_DEFINE(name_##_model, struct row, .app = "lab", .name = label_, \
+			  .table = "lab_" #name_, .fields = PEAL_FIELDS(name_##_fields))
 
 /* ---- Structs ------------------------------------------------------------------------------ */
 
-struct person {
+/* One for all models whose key is a number or a text; each uses the members that its fields name. */
+struct row {
 	struct peal_instance instance;
 	KEY;
-	const char *name;
+	const char *name, *title, *code, *label, *slug, *body, *bio, *text, *grade;
 	NUMBER(age);
-	const char *bio;
-};
-PEAL_MODEL_DECLARE(person_model, struct person);
-
-struct profile {
-	struct peal_instance instance;
-	KEY;
-	TO(struct person, person);
-	const char *bio;
-};
-PEAL_MODEL_DECLARE(profile_model, struct profile);
-
-struct tag {
-	struct peal_instance instance;
-	KEY;
-	const char *name;
-};
-PEAL_MODEL_DECLARE(tag_model, struct tag);
-
-struct article {
-	struct peal_instance instance;
-	KEY;
-	const char *title, *slug, *body;
 	NUMBER(word_count);
-	TO(struct person, author);
+	NUMBER(value);
+	TO(person);
+	TO(author);
+	TO(article);
+	TO(parent);
+	TO(owner);
+	TO(room);
+	TO(course);
 };
-PEAL_MODEL_DECLARE(article_model, struct article);
+PEAL_MODEL_DECLARE(person_model, struct row);
+PEAL_MODEL_DECLARE(profile_model, struct row);
+PEAL_MODEL_DECLARE(tag_model, struct row);
+PEAL_MODEL_DECLARE(article_model, struct row);
+PEAL_MODEL_DECLARE(comment_model, struct row);
+PEAL_MODEL_DECLARE(badge_model, struct row);
+PEAL_MODEL_DECLARE(desk_model, struct row);
+PEAL_MODEL_DECLARE(owner_model, struct row);
+PEAL_MODEL_DECLARE(room_model, struct row);
+PEAL_MODEL_DECLARE(lamp_model, struct row);
+PEAL_MODEL_DECLARE(locker_model, struct row);
+PEAL_MODEL_DECLARE(memo_model, struct row);
+PEAL_MODEL_DECLARE(pet_model, struct row);
+PEAL_MODEL_DECLARE(course_model, struct row);
+PEAL_MODEL_DECLARE(enrolment_model, struct row);
+PEAL_MODEL_DECLARE(ticket_model, struct row);
+PEAL_MODEL_DECLARE(counter_model, struct row);
 
-struct comment {
-	struct peal_instance instance;
-	KEY;
-	TO(struct article, article);
-	TO(struct comment, parent);
-	const char *text;
-};
-PEAL_MODEL_DECLARE(comment_model, struct comment);
-
-struct belonging { /* Badge, Desk, Locker, Memo, Pet: something of a person, and a text */
-	struct peal_instance instance;
-	KEY;
-	TO(struct person, person);
-	const char *label, *code, *text, *name;
-};
-PEAL_MODEL_DECLARE(badge_model, struct belonging);
-PEAL_MODEL_DECLARE(desk_model, struct belonging);
-PEAL_MODEL_DECLARE(locker_model, struct belonging);
-PEAL_MODEL_DECLARE(memo_model, struct belonging);
-PEAL_MODEL_DECLARE(pet_model, struct belonging);
-
-struct owner {
-	struct peal_instance instance;
-	KEY;
-	const char *name;
-};
-PEAL_MODEL_DECLARE(owner_model, struct owner);
-
-struct room {
-	struct peal_instance instance;
-	KEY;
-	TO(struct owner, owner);
-	const char *name;
-};
-PEAL_MODEL_DECLARE(room_model, struct room);
-
-struct lamp {
-	struct peal_instance instance;
-	KEY;
-	TO(struct room, room);
-	TO(struct owner, owner);
-	const char *name;
-};
-PEAL_MODEL_DECLARE(lamp_model, struct lamp);
-
-struct course {
-	struct peal_instance instance;
-	KEY;
-	const char *title;
-};
-PEAL_MODEL_DECLARE(course_model, struct course);
-
-struct enrolment {
-	struct peal_instance instance;
-	KEY;
-	TO(struct person, person);
-	TO(struct course, course);
-	const char *grade;
-};
-PEAL_MODEL_DECLARE(enrolment_model, struct enrolment);
-
-struct ticket {
-	struct peal_instance instance;
-	const char *code, *label;
-};
-PEAL_MODEL_DECLARE(ticket_model, struct ticket);
-
+/* Its key is neither. */
 struct token {
 	struct peal_instance instance;
 	struct peal_uuid id;
 	const char *label;
 };
 PEAL_MODEL_DECLARE(token_model, struct token);
-
-struct counter {
-	struct peal_instance instance;
-	const char *name;
-	NUMBER(value);
-};
-PEAL_MODEL_DECLARE(counter_model, struct counter);
 
 /* ---- Fields, in the order of the specification ---------------------------------------------- */
 
@@ -171,172 +102,156 @@ PEAL_MODEL_DEFINE(user_model, struct user, .app = "auth", .name = "User", .table
 struct membership {
 	struct peal_instance instance;
 	KEY;
-	TO(struct user, user);
+	struct user *user;
+	int64_t user_id;
+	bool has_user;
 };
 PEAL_MODEL_DECLARE(membership_model, struct membership);
 
 static const struct peal_field membership_fields[] = {
 	KEY_FIELD(struct membership),
-	TO_FIELD(struct membership, user, user_model, PEAL_CASCADE, .null = false),
+	PEAL_FOREIGN_KEY(struct membership, user, user_model, PEAL_CASCADE,
+			 .has = PEAL_HAS(struct membership, has_user)),
 };
 PEAL_MODEL_DEFINE(membership_model, struct membership, .app = "auth", .name = "User_groups",
 		  .table = "auth_user_groups", .fields = PEAL_FIELDS(membership_fields));
 
 static const struct peal_field person_fields[] = {
-	KEY_FIELD(struct person),
-	PEAL_CHAR(struct person, name, .max_length = 50),
-	NUMBER_FIELD(struct person, age),
-	PEAL_LONG_TEXT(struct person, bio, .null = true),
-	PEAL_MANY_TO_MANY(struct person, friends, person_model),
-	PEAL_MANY_TO_MANY(struct person, follows, person_model, .related_name = "followers",
+	KEY_FIELD(struct row),
+	PEAL_CHAR(struct row, name, .max_length = 50),
+	NUMBER_FIELD(age),
+	PEAL_LONG_TEXT(struct row, bio, .null = true),
+	PEAL_MANY_TO_MANY(struct row, friends, person_model),
+	PEAL_MANY_TO_MANY(struct row, follows, person_model, .related_name = "followers",
 			  .asymmetrical = true),
 };
-PEAL_MODEL_DEFINE(person_model, struct person, LAB("Person", "person"),
-		  .fields = PEAL_FIELDS(person_fields));
+LAB(person, "Person");
 
 static const struct peal_field profile_fields[] = {
-	KEY_FIELD(struct profile),
-	PEAL_ONE_TO_ONE(struct profile, person, person_model, PEAL_CASCADE,
-			.has = PEAL_HAS(struct profile, has_person), .related_name = "profile"),
-	PEAL_LONG_TEXT(struct profile, bio, .initial = PEAL_INITIAL_TEXT("")),
+	KEY_FIELD(struct row),
+	PEAL_ONE_TO_ONE(struct row, person, person_model, PEAL_CASCADE,
+			.has = PEAL_HAS(struct row, has_person), .related_name = "profile"),
+	PEAL_LONG_TEXT(struct row, bio, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(profile_model, struct profile, LAB("Profile", "profile"),
-		  .fields = PEAL_FIELDS(profile_fields));
+LAB(profile, "Profile");
 
 static const struct peal_field tag_fields[] = {
-	KEY_FIELD(struct tag),
-	PEAL_CHAR(struct tag, name, .max_length = 30, .unique = true),
+	KEY_FIELD(struct row),
+	PEAL_CHAR(struct row, name, .max_length = 30, .unique = true),
 };
-PEAL_MODEL_DEFINE(tag_model, struct tag, LAB("Tag", "tag"), .fields = PEAL_FIELDS(tag_fields));
+LAB(tag, "Tag");
 
 static const struct peal_field article_fields[] = {
-	KEY_FIELD(struct article),
-	PEAL_CHAR(struct article, title, .max_length = 100),
-	PEAL_CHAR(struct article, slug, .max_length = 100, .initial = PEAL_INITIAL_TEXT("")),
-	PEAL_LONG_TEXT(struct article, body, .initial = PEAL_INITIAL_TEXT("")),
-	NUMBER_FIELD(struct article, word_count),
-	TO_FIELD(struct article, author, person_model, PEAL_SET_NULL, .null = true,
-		 .related_name = "articles"),
-	PEAL_MANY_TO_MANY(struct article, tags, tag_model, .related_name = "articles"),
+	KEY_FIELD(struct row),
+	PEAL_CHAR(struct row, title, .max_length = 100),
+	PEAL_CHAR(struct row, slug, .max_length = 100, .initial = PEAL_INITIAL_TEXT("")),
+	PEAL_LONG_TEXT(struct row, body, .initial = PEAL_INITIAL_TEXT("")),
+	NUMBER_FIELD(word_count),
+	TO_FIELD(author, person_model, PEAL_SET_NULL, .null = true, .related_name = "articles"),
+	PEAL_MANY_TO_MANY(struct row, tags, tag_model, .related_name = "articles"),
 };
-PEAL_MODEL_DEFINE(article_model, struct article, LAB("Article", "article"),
-		  .fields = PEAL_FIELDS(article_fields));
+LAB(article, "Article");
 
 static const struct peal_field comment_fields[] = {
-	KEY_FIELD(struct comment),
-	TO_FIELD(struct comment, article, article_model, PEAL_CASCADE, .related_name = "comments"),
-	TO_FIELD(struct comment, parent, comment_model, PEAL_CASCADE, .null = true,
-		 .related_name = "replies"),
-	PEAL_LONG_TEXT(struct comment, text, .initial = PEAL_INITIAL_TEXT("")),
+	KEY_FIELD(struct row),
+	TO_FIELD(article, article_model, PEAL_CASCADE, .related_name = "comments"),
+	TO_FIELD(parent, comment_model, PEAL_CASCADE, .null = true, .related_name = "replies"),
+	PEAL_LONG_TEXT(struct row, text, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(comment_model, struct comment, LAB("Comment", "comment"),
-		  .fields = PEAL_FIELDS(comment_fields));
+LAB(comment, "Comment");
 
 static const struct peal_field badge_fields[] = {
-	KEY_FIELD(struct belonging),
-	TO_FIELD(struct belonging, person, person_model, PEAL_PROTECT, .related_name = "badges"),
-	PEAL_CHAR(struct belonging, label, .max_length = 30),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_PROTECT, .related_name = "badges"),
+	PEAL_CHAR(struct row, label, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(badge_model, struct belonging, LAB("Badge", "badge"),
-		  .fields = PEAL_FIELDS(badge_fields));
+LAB(badge, "Badge");
 
 static const struct peal_field desk_fields[] = {
-	KEY_FIELD(struct belonging),
-	TO_FIELD(struct belonging, person, person_model, PEAL_RESTRICT, .related_name = "desks"),
-	PEAL_CHAR(struct belonging, label, .max_length = 30),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_RESTRICT, .related_name = "desks"),
+	PEAL_CHAR(struct row, label, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(desk_model, struct belonging, LAB("Desk", "desk"),
-		  .fields = PEAL_FIELDS(desk_fields));
+LAB(desk, "Desk");
 
 static const struct peal_field owner_fields[] = {
-	KEY_FIELD(struct owner),
-	PEAL_CHAR(struct owner, name, .max_length = 50),
+	KEY_FIELD(struct row),
+	PEAL_CHAR(struct row, name, .max_length = 50),
 };
-PEAL_MODEL_DEFINE(owner_model, struct owner, LAB("Owner", "owner"),
-		  .fields = PEAL_FIELDS(owner_fields));
+LAB(owner, "Owner");
 
 static const struct peal_field room_fields[] = {
-	KEY_FIELD(struct room),
-	TO_FIELD(struct room, owner, owner_model, PEAL_CASCADE, .related_name = "rooms"),
-	PEAL_CHAR(struct room, name, .max_length = 30),
+	KEY_FIELD(struct row),
+	TO_FIELD(owner, owner_model, PEAL_CASCADE, .related_name = "rooms"),
+	PEAL_CHAR(struct row, name, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(room_model, struct room, LAB("Room", "room"), .fields = PEAL_FIELDS(room_fields));
+LAB(room, "Room");
 
 static const struct peal_field lamp_fields[] = {
-	KEY_FIELD(struct lamp),
-	TO_FIELD(struct lamp, room, room_model, PEAL_RESTRICT, .related_name = "lamps"),
-	TO_FIELD(struct lamp, owner, owner_model, PEAL_CASCADE, .related_name = "lamps"),
-	PEAL_CHAR(struct lamp, name, .max_length = 30),
+	KEY_FIELD(struct row),
+	TO_FIELD(room, room_model, PEAL_RESTRICT, .related_name = "lamps"),
+	TO_FIELD(owner, owner_model, PEAL_CASCADE, .related_name = "lamps"),
+	PEAL_CHAR(struct row, name, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(lamp_model, struct lamp, LAB("Lamp", "lamp"), .fields = PEAL_FIELDS(lamp_fields));
+LAB(lamp, "Lamp");
 
 static const struct peal_field locker_fields[] = {
-	KEY_FIELD(struct belonging),
-	TO_FIELD(struct belonging, person, person_model, PEAL_SET_DEFAULT, .null = true,
-		 .related_name = "lockers"),
-	PEAL_CHAR(struct belonging, code, .max_length = 10),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_SET_DEFAULT, .null = true, .related_name = "lockers"),
+	PEAL_CHAR(struct row, code, .max_length = 10),
 };
-PEAL_MODEL_DEFINE(locker_model, struct belonging, LAB("Locker", "locker"),
-		  .fields = PEAL_FIELDS(locker_fields));
+LAB(locker, "Locker");
 
 static const struct peal_field memo_fields[] = {
-	KEY_FIELD(struct belonging),
-	TO_FIELD(struct belonging, person, person_model, PEAL_DO_NOTHING, .null = true,
-		 .no_constraint = true, .related_name = "memos"),
-	PEAL_LONG_TEXT(struct belonging, text, .initial = PEAL_INITIAL_TEXT("")),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_DO_NOTHING, .null = true, .no_constraint = true,
+		 .related_name = "memos"),
+	PEAL_LONG_TEXT(struct row, text, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(memo_model, struct belonging, LAB("Memo", "memo"),
-		  .fields = PEAL_FIELDS(memo_fields));
+LAB(memo, "Memo");
 
 static const struct peal_field pet_fields[] = {
-	KEY_FIELD(struct belonging),
-	TO_FIELD(struct belonging, person, person_model, PEAL_SET_VALUE,
-		 .set_value = PEAL_INITIAL_INT(1), .null = true, .related_name = "pets"),
-	PEAL_CHAR(struct belonging, name, .max_length = 30),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_SET_VALUE, .set_value = PEAL_INITIAL_INT(1),
+		 .null = true, .related_name = "pets"),
+	PEAL_CHAR(struct row, name, .max_length = 30),
 };
-PEAL_MODEL_DEFINE(pet_model, struct belonging, LAB("Pet", "pet"),
-		  .fields = PEAL_FIELDS(pet_fields));
+LAB(pet, "Pet");
 
 static const struct peal_field course_fields[] = {
-	KEY_FIELD(struct course),
-	PEAL_CHAR(struct course, title, .max_length = 50),
-	PEAL_MANY_TO_MANY(struct course, students, person_model, .related_name = "courses",
+	KEY_FIELD(struct row),
+	PEAL_CHAR(struct row, title, .max_length = 50),
+	PEAL_MANY_TO_MANY(struct row, students, person_model, .related_name = "courses",
 			  .through = &enrolment_model),
 };
-PEAL_MODEL_DEFINE(course_model, struct course, LAB("Course", "course"),
-		  .fields = PEAL_FIELDS(course_fields));
+LAB(course, "Course");
 
 static const struct peal_field enrolment_fields[] = {
-	KEY_FIELD(struct enrolment),
-	TO_FIELD(struct enrolment, person, person_model, PEAL_CASCADE,
-		 .related_name = "enrolments"),
-	TO_FIELD(struct enrolment, course, course_model, PEAL_CASCADE,
-		 .related_name = "enrolments"),
-	PEAL_CHAR(struct enrolment, grade, .max_length = 2, .initial = PEAL_INITIAL_TEXT("")),
+	KEY_FIELD(struct row),
+	TO_FIELD(person, person_model, PEAL_CASCADE, .related_name = "enrolments"),
+	TO_FIELD(course, course_model, PEAL_CASCADE, .related_name = "enrolments"),
+	PEAL_CHAR(struct row, grade, .max_length = 2, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(enrolment_model, struct enrolment, LAB("Enrolment", "enrolment"),
-		  .fields = PEAL_FIELDS(enrolment_fields));
+LAB(enrolment, "Enrolment");
 
 static const struct peal_field ticket_fields[] = {
-	PEAL_CHAR(struct ticket, code, .max_length = 20, .primary_key = true),
-	PEAL_CHAR(struct ticket, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
+	PEAL_CHAR(struct row, code, .max_length = 20, .primary_key = true),
+	PEAL_CHAR(struct row, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(ticket_model, struct ticket, LAB("Ticket", "ticket"),
-		  .fields = PEAL_FIELDS(ticket_fields));
+LAB(ticket, "Ticket");
 
 static const struct peal_field token_fields[] = {
 	PEAL_UUID(struct token, id, .primary_key = true, .initial_fn = peal_initial_uuid),
 	PEAL_CHAR(struct token, label, .max_length = 30, .initial = PEAL_INITIAL_TEXT("")),
 };
-PEAL_MODEL_DEFINE(token_model, struct token, LAB("Token", "token"),
+PEAL_MODEL_DEFINE(token_model, struct token, .app = "lab", .name = "Token", .table = "lab_token",
 		  .fields = PEAL_FIELDS(token_fields));
 
 static const struct peal_field counter_fields[] = {
-	PEAL_CHAR(struct counter, name, .max_length = 20, .primary_key = true),
-	NUMBER_FIELD(struct counter, value),
+	PEAL_CHAR(struct row, name, .max_length = 20, .primary_key = true),
+	NUMBER_FIELD(value),
 };
-PEAL_MODEL_DEFINE(counter_model, struct counter, LAB("Counter", "counter"),
-		  .fields = PEAL_FIELDS(counter_fields));
+LAB(counter, "Counter");
 
 /* In the order in which a deletion looks for related rows. */
 static const struct peal_model *const models[] = {
