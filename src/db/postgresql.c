@@ -983,6 +983,7 @@ const struct peal__driver peal__postgresql_driver = {
 		.add_reference = { "DO $peal$ BEGIN ",
 				   "; EXCEPTION WHEN duplicate_object THEN NULL; END $peal$" },
 		.text_order = " COLLATE \"C\"",
+		.typed_values = true,
 		.returning = true,
 	},
 	.open = peal__pg_open,

@@ -6,8 +6,9 @@
 
 #include "post_bulk.h"
 
-#define PARAMETERS 1000 /* of one statement, about */
-#define COPY_FROM 200   /* rows: so many are worth a COPY */
+#define PARAMETERS 1000       /* of one statement, about */
+#define UPDATE_PARAMETERS 240 /* of an UPDATE; more make it no faster */
+#define COPY_FROM 200         /* rows: so many are worth a COPY */
 
 struct bulk {
 	const struct peal_model *model;
@@ -421,7 +422,8 @@ struct bulk_update {
 	struct peal_error *error;
 	size_t columns[PEAL_FIELDS_MAX];
 	size_t column_count;
-	struct peal__text sql;
+	struct peal__text sql; /* for so many rows */
+	size_t sql_rows;
 	int64_t changes;
 	struct peal__affected *affected; /* NULL: nobody listens */
 };
@@ -463,49 +465,96 @@ static int update_prepare(struct bulk_update *update, struct peal_instance *cons
 	return r;
 }
 
-static void update_sql(struct bulk_update *update)
+/* ($1, $2), ($3, $4), ...: key and values of so many rows. Some databases want to know the types. */
+static void add_rows(struct bulk_update *update, size_t rows)
+{
+	const struct peal__model_state *state = update->state;
+	const struct peal__dialect *dialect = &update->connection->db->driver->dialect;
+	struct peal__text *sql = &update->sql;
+	size_t number = 0;
+
+	for (size_t row = 0; row < rows; row++) {
+		for (size_t i = 0; i <= update->column_count; i++) {
+			size_t column = i ? update->columns[i - 1] : state->key;
+
+			peal__text_add(sql, i ? ", $" : row ? "), ($" : "($");
+			peal__text_add_number(sql, ++number);
+			if (row || !dialect->typed_values)
+				continue;
+			peal__text_add(sql, "::");
+			peal__text_add(sql, peal__type_name(dialect, &state->columns[column]));
+		}
+	}
+	peal__text_add(sql, ")");
+}
+
+static int update_sql(struct bulk_update *update, size_t rows)
 {
 	const struct peal__model_state *state = update->state;
 	struct peal__text *sql = &update->sql;
 
+	if (update->sql_rows == rows)
+		return 0;
+	peal__text_fini(sql);
 	peal__text_add(sql, "UPDATE ");
 	peal__text_add_name(sql, state->table);
 	for (size_t i = 0; i < update->column_count; i++) {
 		peal__text_add(sql, i ? ", " : " SET ");
 		peal__text_add_name(sql, state->columns[update->columns[i]].db_name);
-		peal__text_add(sql, " = $");
-		peal__text_add_number(sql, i + 1);
+		peal__text_add(sql, " = v.column");
+		peal__text_add_number(sql, i + 2);
 	}
-	peal__text_add(sql, " WHERE ");
+	peal__text_add(sql, " FROM (VALUES ");
+	add_rows(update, rows);
+	peal__text_add(sql, ") AS v WHERE ");
+	peal__text_add_name(sql, state->table);
+	peal__text_add(sql, ".");
 	peal__text_add_name(sql, state->columns[state->key].db_name);
-	peal__text_add(sql, " = $");
-	peal__text_add_number(sql, update->column_count + 1);
+	peal__text_add(sql, " = v.column1");
+	if (update->affected) {
+		peal__text_add(sql, " RETURNING ");
+		peal__text_add_name(sql, state->columns[state->key].db_name);
+	}
+	update->sql_rows = rows;
+	return sql->failed ? no_memory(update->error) : 0;
 }
 
-static int update_one(struct bulk_update *update, const struct peal_instance *instance)
+static int update_run(struct bulk_update *update, struct peal__statement *s)
 {
-	struct peal_value key = peal_key(instance);
-	struct peal__statement *s = NULL;
-	int64_t changes = 0;
-	size_t n = update->column_count;
-	int r = peal__statement_get(update->connection, update->sql.data, update->sql.size, &s,
-				    update->error);
+	const uint8_t kinds[] = { update->state->value_kinds[update->state->key] };
+	struct peal_value key;
+	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = peal__bind_column(instance, s, i, update->columns[i], update->error);
-	if (r == 0)
-		r = peal__bind_column(instance, s, n, update->state->key, update->error);
-	while (r == 0)
-		r = peal__statement_step(s, NULL, NULL, update->error);
-	if (r == PEAL_DONE) {
-		r = 0;
-		changes = update->connection->db->driver->changes(s);
+	while (r == 0) {
+		r = peal__statement_step(s, kinds, s->width ? &key : NULL, update->error);
+		if (r == 0 && update->affected)
+			r = peal__affected_add(update->affected, &key, update->error);
 	}
+	if (r != PEAL_DONE)
+		return r;
+	update->changes += update->connection->db->driver->changes(s);
+	return 0;
+}
+
+static int update_some(struct bulk_update *update, struct peal_instance *const *rows, size_t count)
+{
+	struct peal__statement *s = NULL;
+	size_t index = 0;
+	int r = update_sql(update, count);
+
+	if (r == 0)
+		r = peal__statement_get(update->connection, update->sql.data, update->sql.size, &s,
+					update->error);
+	for (size_t row = 0; row < count && r == 0; row++) {
+		r = peal__bind_column(rows[row], s, index++, update->state->key, update->error);
+		for (size_t i = 0; i < update->column_count && r == 0; i++)
+			r = peal__bind_column(rows[row], s, index++, update->columns[i],
+					      update->error);
+	}
+	if (r == 0)
+		r = update_run(update, s);
 	if (s)
 		peal__statement_put(s);
-	update->changes += changes;
-	if (update->affected && changes)
-		r = peal__affected_add(update->affected, &key, update->error);
 	return r;
 }
 
@@ -522,7 +571,7 @@ static int compare_places(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Those to be written, in the order of their keys, so that two calls cannot lock each other out. Returns how many. */
+/* Those to be written, in the order of their keys, so that two calls do not lock each other out. Returns how many. */
 static size_t sort_places(struct place *places, struct peal_instance *const *instances,
 			  size_t count, struct peal_instance **rows)
 {
@@ -546,9 +595,10 @@ static int update_all(struct bulk_update *update, struct peal_instance *const *i
 	bool written[PEAL_FIELDS_MAX] = { false };
 	int r = places && rows ? 0 : no_memory(update->error);
 	size_t row_count = r == 0 ? sort_places(places, instances, count, rows) : 0;
+	size_t wanted = UPDATE_PARAMETERS / (update->column_count + 1), most = wanted ? wanted : 1;
 
-	for (size_t i = 0; i < row_count && r == 0; i++)
-		r = update_one(update, rows[i]);
+	for (size_t i = 0; i < row_count && r == 0; i += most)
+		r = update_some(update, rows + i, row_count - i < most ? row_count - i : most);
 	for (size_t i = 0; i < update->column_count; i++)
 		written[update->columns[i]] = true;
 	if (r == 0)
@@ -594,10 +644,8 @@ int peal_bulk_update(const struct peal_model *model, struct peal_instance *const
 	if (r == 0)
 		r = peal__connection_get(database, &update.connection, error);
 	if (r == 0 && count) {
-		update_sql(&update);
 		PEAL_ATOMIC_WITH(r, error, .database = database, .no_savepoint = true) {
-			r = update.sql.failed ? no_memory(error)
-					      : update_and_tell(&update, instances, count);
+			r = update_and_tell(&update, instances, count);
 		}
 		peal__text_fini(&update.sql);
 	}

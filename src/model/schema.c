@@ -67,16 +67,27 @@ static const struct peal__column *target_of(const struct peal__column *column)
 	return column;
 }
 
+/* A counter's type, where it does not count. */
+static enum peal__column_type value_type(enum peal__column_type type)
+{
+	return type == PEAL__COLUMN_ID32   ? PEAL__COLUMN_INT32
+	       : type == PEAL__COLUMN_ID64 ? PEAL__COLUMN_INT64
+					   : type;
+}
+
+const char *peal__type_name(const struct peal__dialect *dialect, const struct peal__column *column)
+{
+	return dialect->types[value_type(type_of(target_of(column)))];
+}
+
 static void add_type(struct peal__text *sql, const struct peal__dialect *dialect,
 		     const struct peal__column *column)
 {
 	const struct peal__column *target = target_of(column);
 	enum peal__column_type type = type_of(target);
 
-	if (target != column && type == PEAL__COLUMN_ID32)
-		type = PEAL__COLUMN_INT32;
-	else if (target != column && type == PEAL__COLUMN_ID64)
-		type = PEAL__COLUMN_INT64;
+	if (target != column)
+		type = value_type(type);
 	peal__text_add(sql, dialect->types[type]);
 	if (type == PEAL__COLUMN_VARCHAR && peal__max_length(target->field)) {
 		peal__text_add(sql, "(");

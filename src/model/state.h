@@ -147,6 +147,9 @@ const struct peal__many *peal__many_find(const struct peal__model_state *state, 
 /* The largest length of a text, in characters; 0: any. (schema.c) */
 unsigned peal__max_length(const struct peal_field *field);
 
+/* The type of a column's values, without its length. (schema.c) */
+const char *peal__type_name(const struct peal__dialect *dialect, const struct peal__column *column);
+
 /* ---- Members: member.c --------------------------------------------------------------------------------------- */
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row);

@@ -184,6 +184,40 @@ TEST(columns_of_another_type)
 	end_models(db);
 }
 
+/* Rows that are gone do not count; what is null, longer or in another order is written as it is. */
+TEST(many_rows_are_updated)
+{
+	struct peal_db *db = begin_models();
+	struct peal_error error = { 0 };
+	struct peal_instance **rows = people_new(MANY), *swapped;
+	int64_t count;
+
+	T_OK(peal_bulk_create(&person_model, rows, MANY, NULL, &error));
+	exec("DELETE FROM lab_person WHERE id % 10 = 0");
+	for (int i = 0; i < MANY; i++) {
+		person_model_from(rows[i])->name = i % 2 ? "a name that is longer" : "";
+		person_model_from(rows[i])->age = -i;
+	}
+	swapped = rows[0];
+	rows[0] = rows[MANY - 1];
+	rows[MANY - 1] = swapped;
+	T_OK(peal_bulk_update(&person_model, rows, MANY, PEAL_NAMES_OF("age", "name"), NULL, &count,
+			      &error));
+	T_INT(count, MANY - MANY / 10);
+	T_INT(number_of("SELECT count(*) FROM lab_person WHERE age = 1 - id AND "
+			"name = CASE WHEN id % 2 = 0 THEN 'a name that is longer' ELSE '' END"),
+	      count);
+	exec("CREATE UNIQUE INDEX only_one ON lab_person (age)");
+	person_model_from(rows[5])->age = person_model_from(rows[6])->age;
+	T_CODE(peal_bulk_update(&person_model, rows, MANY, PEAL_NAMES_OF("age"), NULL, NULL,
+				&error),
+	       PEAL_EINTEGRITY);
+	T_STR(error.sqlstate, "23505");
+	T_STR(error.field, "age");
+	people_free(rows, MANY);
+	end_models(db);
+}
+
 TEST(conflicts)
 {
 	struct peal_db *db = begin_models();

@@ -194,6 +194,20 @@ static void vary(struct exotic *e, int i)
 		e->extra = NULL;
 }
 
+static void compare_all(const struct exotic *rows, int count)
+{
+	struct peal_error error = { 0 };
+	struct exotic copy;
+
+	for (int i = 0; i < count; i++) {
+		must(exotic_model_get(&copy, PEAL_WITH(PEAL_SET(exotic_model, id, rows[i].id)),
+				      &error),
+		     &error);
+		compare(&rows[i], &copy);
+		peal_fini(&copy.instance);
+	}
+}
+
 /* So many that a database may have a way of its own for them. */
 TEST(many_at_once_are_kept_exactly)
 {
@@ -204,7 +218,7 @@ TEST(many_at_once_are_kept_exactly)
 	struct peal_instance *instances[MANY];
 	struct peal_db *db = begin();
 	struct peal_error error = { 0 };
-	struct exotic copy;
+	int64_t count;
 
 	for (int i = 0; i < MANY; i++) {
 		must(exotic_model_init(&rows[i], NULL, &error), &error);
@@ -212,14 +226,18 @@ TEST(many_at_once_are_kept_exactly)
 		instances[i] = &rows[i].instance;
 	}
 	must(peal_bulk_create(&exotic_model, instances, MANY, NULL, &error), &error);
-	for (int i = 0; i < MANY; i++) {
-		must(exotic_model_get(&copy, PEAL_WITH(PEAL_SET(exotic_model, id, rows[i].id)),
-				      &error),
-		     &error);
-		compare(&rows[i], &copy);
-		peal_fini(&copy.instance);
+	compare_all(rows, MANY);
+	for (int i = 0; i < MANY; i++)
+		vary(&rows[i], MANY - i);
+	must(peal_bulk_update(&exotic_model, instances, MANY,
+			      PEAL_NAMES_OF("other", "price", "wide", "discount", "born", "died",
+					    "begins", "length", "payload", "extra"),
+			      NULL, &count, &error),
+	     &error);
+	T_INT(count, MANY);
+	compare_all(rows, MANY);
+	for (int i = 0; i < MANY; i++)
 		peal_fini(&rows[i].instance);
-	}
 	peal_models_forget();
 	peal_db_close(db);
 }
