@@ -20,25 +20,11 @@
 
 /* ---- Users and their profiles ------------------------------------------------------------------------------------ */
 
-static int welcome(void *user, struct peal_error *error)
-{
-	(void)error;
-	say("Welcome, %s! (the profile is committed)", (const char *)user);
-	return 0;
-}
-
-/* The row may be undone with the transaction that it is in: the mail waits until it cannot. Takes name over. */
-static int welcome_after_commit(char *name, struct peal_error *error)
-{
-	return PEAL_ON_COMMIT(error, welcome, .user = name, .release = free);
-}
-
 /* Only for a new user: without the check there would be a new profile at every save. */
 static int create_profile(struct peal_call *call, const struct peal_post_save_args *args)
 {
 	struct user *user = PEAL_INSTANCE(user_model, args->instance);
 	struct profile profile;
-	char *name;
 	int r;
 
 	if (!args->created)
@@ -49,8 +35,18 @@ static int create_profile(struct peal_call *call, const struct peal_post_save_ar
 		return r;
 	peal_fini(&profile.instance);
 	say("Profile created for %s", user->username);
-	name = strdup(user->username);
-	return name ? welcome_after_commit(name, call->error) : PEAL_ENOMEM;
+	return 0;
+}
+
+/* The user may be undone with the transaction that it is in: connected for the time when it cannot. */
+static int welcome(struct peal_call *call, const struct peal_post_save_args *args)
+{
+	struct user *user = PEAL_INSTANCE(user_model, args->instance);
+
+	(void)call;
+	if (args->created)
+		say("Welcome, %s! (the profile is committed)", user->username);
+	return 0;
 }
 
 static int save_user_profile(struct peal_call *call, const struct peal_post_save_args *args)
@@ -82,6 +78,7 @@ static int capitalize_name(struct peal_call *call, const struct peal_pre_save_ar
 	return r;
 }
 
+/* A file does not come back with a rollback either. */
 static int delete_student_photo(struct peal_call *call, const struct peal_post_delete_args *args)
 {
 	struct student *student = PEAL_INSTANCE(student_model, args->instance);
@@ -252,9 +249,12 @@ static int log_failed_login(struct peal_call *call, const struct user_logged_in_
 
 static const struct peal_receiver receivers[] = {
 	PEAL_RECEIVER(peal_post_save, create_profile, .sender_name = "auth.User"),
+	PEAL_RECEIVER(peal_post_save, welcome, .sender_name = "auth.User",
+		      .when = PEAL_AFTER_COMMIT),
 	PEAL_RECEIVER(peal_post_save, save_user_profile, .sender_name = "auth.User"),
 	PEAL_RECEIVER(peal_pre_save, capitalize_name, .sender = &student_model),
-	PEAL_RECEIVER(peal_post_delete, delete_student_photo, .sender = &student_model),
+	PEAL_RECEIVER(peal_post_delete, delete_student_photo, .sender = &student_model,
+		      .when = PEAL_AFTER_COMMIT),
 	PEAL_RECEIVER(peal_pre_save, auto_slug, .sender = &article_model),
 	PEAL_RECEIVER(peal_pre_save, set_word_count, .sender = &article_model),
 	PEAL_RECEIVER(peal_post_save, update_related, .sender = &article_model),

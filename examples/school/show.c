@@ -101,9 +101,9 @@ static void show_event(void *user, const struct peal_trace_event *event)
 		return;
 	if (event->kind == PEAL_TRACE_CALL) {
 		close_line();
-		printf("%10.3f ms %*s%s %s -> %s", now_ms(), indent, "",
+		printf("%10.3f ms %*s%s %s%s -> %s", now_ms(), indent, "",
 		       name_of_signal(event->signal), name_of_sender(event->sender),
-		       event->receiver);
+		       event->when == PEAL_AFTER_COMMIT ? ", committed" : "", event->receiver);
 		line_is_open = true;
 	} else if (event->kind == PEAL_TRACE_RETURN) {
 		if (!line_is_open)
