@@ -132,9 +132,14 @@ static void add_number(struct peal__text *rows, uint32_t number, int size)
 static int finish(struct peal__statement *s, struct peal_error *error)
 {
 	PGconn *conn = peal__pg_of(s->connection)->conn;
-	PGresult *result = peal__pg_last_word(conn, PQgetResult(conn));
+	PGresult *result = PQgetResult(conn);
 	int r = 0;
 
+	/* The library cannot end the COPY, so nothing else can be done with the connection. */
+	if (PQresultStatus(result) == PGRES_COPY_IN)
+		s->connection->lost = true;
+	else
+		result = peal__pg_last_word(conn, result);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		r = peal__pg_failed(s->connection, result, s->sql, error);
 	PQclear(result);
@@ -190,11 +195,12 @@ int peal__pg_copy_end(struct peal__statement *s, int result, struct peal_error *
 		add_number(&pg->copy, UINT16_MAX, 2);
 		r = flush(s, error);
 	}
-	/* An error may have ended it already; then there is nothing to end. */
-	if (!c->lost && PQputCopyEnd(pg->conn, r == 0 ? NULL : "an error here") == 1) {
-		int ended = finish(s, r == 0 ? error : NULL);
-
-		r = r == 0 ? ended : r;
+	if (r == 0) {
+		/* When this fails, the result says why. */
+		PQputCopyEnd(pg->conn, NULL);
+		r = finish(s, error);
+	} else if (!c->lost && PQputCopyEnd(pg->conn, "an error here") == 1) {
+		finish(s, NULL); /* otherwise an error has ended it already */
 	}
 	peal__text_fini(&pg->copy);
 	return r;

@@ -2,10 +2,14 @@
 /* Many rows at once: bulk_create with its conflicts, bulk_update, in_bulk. */
 #include "models.h"
 
+#include "connection.h"
+
 #include <peal/bulk.h>
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 enum {
 	MANY = 1203
@@ -168,6 +172,95 @@ TEST(tables_that_are_not_so_simple)
 		     "DO ALSO INSERT INTO kept VALUES (NEW.name)");
 		create_people(5000000 + MANY, true);
 		T_INT(COUNT("kept"), MANY);
+	}
+	end_models(db);
+}
+
+/* ---- While rows are copied, a call fails or the connection is cut --------------------------------------------------- */
+
+static const struct peal__driver *real;
+static int countdown;
+static bool cuts, failed;
+
+/* The connection's socket is the only one of this process. */
+static void cut(void)
+{
+	struct stat status;
+
+	for (int fd = 3; fd < 64; fd++)
+		if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+			shutdown(fd, SHUT_RDWR);
+}
+
+static bool fails(struct peal_error *error)
+{
+	if (countdown == 0 || --countdown > 0)
+		return false;
+	failed = true;
+	if (cuts)
+		cut();
+	else
+		peal_error_set(error, PEAL_EDB, "a planted fault");
+	return !cuts;
+}
+
+static int faulty_begin(struct peal__statement *insert, const struct peal__copy *copy,
+			struct peal_error *error)
+{
+	return fails(error) ? PEAL_EDB : real->copy_begin(insert, copy, error);
+}
+
+static int faulty_row(struct peal__statement *insert, struct peal_error *error)
+{
+	return fails(error) ? PEAL_EDB : real->copy_row(insert, error);
+}
+
+static int faulty_end(struct peal__statement *insert, int result, struct peal_error *error)
+{
+	bool here = fails(error);
+	int r = real->copy_end(insert, here ? PEAL_EDB : result, here ? NULL : error);
+
+	return here ? PEAL_EDB : r;
+}
+
+static void copy_and_fail(struct peal_db *db, const struct peal__driver *faulty, int nth)
+{
+	struct peal_instance **rows = people_new(MANY);
+	struct peal_error error = { 0 };
+	int r;
+
+	countdown = nth;
+	failed = false;
+	db->driver = faulty;
+	r = peal_bulk_create(&person_model, rows, MANY, NULL, &error);
+	db->driver = real;
+	T_TRUE(failed);
+	T_CODE(r, cuts ? PEAL_ECONNECTION : PEAL_EDB);
+	T_HAS(error.message, cuts ? "was lost" : "a planted fault");
+	T_UINT(peal_atomic_depth(NULL), 0);
+	T_INT(COUNT("lab_person"), 0);
+	for (int i = 0; i < MANY; i++)
+		T_INT(person_model_from(rows[i])->id, 0);
+	T_OK(peal_bulk_create(&person_model, rows, MANY, NULL, &error));
+	T_INT(COUNT("lab_person"), MANY);
+	exec("DELETE FROM lab_person");
+	people_free(rows, MANY);
+}
+
+TEST(copy_that_fails)
+{
+	/* The beginning, some rows and the end. */
+	static const int calls[] = { 1, 2, 3, MANY / 2, MANY + 1, MANY + 2 };
+	struct peal_db *db = begin_models();
+	struct peal__driver faulty = *db->driver;
+
+	real = db->driver;
+	faulty.copy_begin = faulty_begin;
+	faulty.copy_row = faulty_row;
+	faulty.copy_end = faulty_end;
+	for (size_t i = 0; i < 2 * PEAL_COUNTOF(calls) && real->copy_begin; i++) {
+		cuts = i % 2;
+		copy_and_fail(db, &faulty, calls[i / 2]);
 	}
 	end_models(db);
 }
