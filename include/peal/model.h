@@ -210,7 +210,7 @@ struct PEAL_NAMED_ONLY peal_field {
  * PEAL_LONG_TEXT(struct article, body)                     const char *, of any length
  * PEAL_SLUG, PEAL_EMAIL, PEAL_URL, PEAL_FILE, PEAL_IMAGE   const char *; 50, 254, 200, 100 and 100 characters at most
  * PEAL_BLOB(struct upload, content)                        struct peal_bytes
- * PEAL_DATETIME(struct article, updated_at)                int64_t, microseconds in UTC
+ * PEAL_DATETIME(struct article, updated_at)                int64_t, microseconds in UTC, years 1 to 9999
  * PEAL_DATE(struct person, born)                           struct peal_date
  * PEAL_TIME_OF_DAY(struct lesson, begins)                  int64_t, microseconds since midnight
  * PEAL_DURATION(struct lesson, length)                     int64_t, microseconds

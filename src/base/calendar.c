@@ -179,10 +179,16 @@ int peal__duration_read(const char *text, size_t size, int64_t *ret_microseconds
 	negative = is_next(&at, end, '-');
 	if (!negative)
 		is_next(&at, end, '+');
-	if (clock_read(at, end, 9, &time) < 0 || days > INT64_MAX / DAY - 50000000 ||
-	    days < INT64_MIN / DAY + 50000000)
+	if (clock_read(at, end, 9, &time) < 0)
 		return PEAL_EINVAL;
-	*ret_microseconds = days * DAY + (negative ? -time : time);
+	/* Of the least one the days alone are too many. */
+	if (days < 0 && !negative && time) {
+		days++;
+		time -= DAY;
+	}
+	if (__builtin_mul_overflow(days, DAY, &days) ||
+	    __builtin_add_overflow(days, negative ? -time : time, ret_microseconds))
+		return PEAL_EINVAL;
 	return 0;
 }
 

@@ -120,17 +120,18 @@ static void format_time(int64_t microseconds, char *buffer, size_t size)
 	int64_t rest = microseconds % 1000000;
 	time_t whole;
 	struct tm tm;
-	char date[64];
 
 	if (rest < 0) {
 		rest += 1000000;
 		seconds--;
 	}
 	whole = (time_t)seconds;
-	if (!gmtime_r(&whole, &tm) || !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm))
+	if (!gmtime_r(&whole, &tm))
 		snprintf(buffer, size, "%" PRId64 " us", microseconds);
 	else
-		snprintf(buffer, size, "%s.%06" PRId64 "Z", date, rest);
+		snprintf(buffer, size, "%04lld-%02d-%02dT%02d:%02d:%02d.%06" PRId64 "Z",
+			 tm.tm_year + 1900LL, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			 tm.tm_sec, rest);
 }
 
 static void format_bytes(const char *data, size_t count, char *buffer, size_t size)

@@ -12,6 +12,7 @@
 #include "timestamp.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,16 @@ static int bind_form(struct peal__statement *s, size_t index, const struct peal_
 	return sqlite3_bind_text(s->handle, (int)index + 1, text, (int)size, SQLITE_STATIC);
 }
 
+/* It would be bound as null. */
+static int no_nan(int at, struct peal_error *error)
+{
+	peal_error_set(error, PEAL_ETYPE, "parameter $%d: SQLite keeps no real that is no number",
+		       at);
+	if (error)
+		memcpy(error->sqlstate, "22003", sizeof(error->sqlstate));
+	return PEAL_ETYPE;
+}
+
 static int bind(struct peal__statement *s, size_t index, const struct peal_value *value,
 		struct peal_error *error)
 {
@@ -144,6 +155,8 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 		code = sqlite3_bind_int64(handle, at, value->as.integer);
 		break;
 	case PEAL_VALUE_REAL:
+		if (PEAL_UNLIKELY(isnan(value->as.real)))
+			return no_nan(at, error);
 		code = sqlite3_bind_double(handle, at, value->as.real);
 		break;
 	case PEAL_VALUE_TEXT:

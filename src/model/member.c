@@ -64,6 +64,9 @@ static bool integer_fits(uint16_t storage, int64_t value)
 	}
 }
 
+#define FIRST_TIME INT64_C(-62135596800000000) /* 0001-01-01 */
+#define LAST_TIME INT64_C(253402300799999999)  /* 9999-12-31 */
+
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 
 static struct peal_value integer_value(const struct peal__column *column, int64_t number)
@@ -299,6 +302,10 @@ int peal__member_check(const struct peal__model_state *state, const struct peal_
 	if (PEAL_UNLIKELY(column->storage == PEAL__S_U64 && value->kind == PEAL_VALUE_INT &&
 			  value->as.integer < 0))
 		return refuse(state, column, PEAL_ETYPE, "is too large", "for a database", error);
+	if (PEAL_UNLIKELY(value->kind == PEAL_VALUE_TIME &&
+			  (value->as.integer < FIRST_TIME || value->as.integer > LAST_TIME)))
+		return refuse(state, column, PEAL_ETYPE, "must be in", "the years 1 to 9999",
+			      error);
 	return 0;
 }
 

@@ -388,8 +388,11 @@ static int set_operand(struct peal_query *sets, const struct peal__column *colum
 	uint32_t kind;
 	int r = 0;
 
-	if (value.kind != PEAL_VALUE_FIELD && value.kind != PEAL_VALUE_EXPRESSION)
+	if (value.kind != PEAL_VALUE_FIELD && value.kind != PEAL_VALUE_EXPRESSION) {
 		r = peal__column_accept(sets->state, column, &change.right, &sets->error);
+		if (r == 0 && named->operation == PEAL_ASSIGN)
+			r = peal__member_check(sets->state, column, &change.right, &sets->error);
+	}
 	if (r < 0)
 		return r;
 	value = named->operation == PEAL_ASSIGN ? change.right : peal__value_expression(&change);

@@ -458,6 +458,7 @@ TEST(texts_with_a_nul)
 TEST(texts_that_are_no_utf8)
 {
 	struct peal_db *db = begin();
+	struct peal_query *every = peal_query_new(&hostile_model);
 
 	for (size_t i = 0; i < PEAL_COUNTOF(hostile_bytes); i++) {
 		const char *text = hostile_bytes[i];
@@ -468,6 +469,10 @@ TEST(texts_that_are_no_utf8)
 
 		T_CODE(hostile_model_create(
 			       &h, PEAL_WITH(PEAL_SET(hostile_model, json, quoted(text))), &error),
+		       PEAL_ETYPE);
+		T_CODE(peal_query_update(every,
+					 PEAL_WITH(PEAL_SET(hostile_model, json, quoted(text))),
+					 NULL, &error),
 		       PEAL_ETYPE);
 		T_OK(hostile_model_init(&h, PEAL_WITH(PEAL_SET(hostile_model, name, text)),
 					&error));
@@ -491,6 +496,7 @@ TEST(texts_that_are_no_utf8)
 		peal_fini(&h.instance);
 		T_INT(COUNT(TABLE), 0);
 	}
+	peal_query_free(every);
 	end_models(db);
 }
 
