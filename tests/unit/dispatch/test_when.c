@@ -441,6 +441,68 @@ TEST(what_cannot_be_connected_says_why)
 	peal_set_log(NULL, NULL);
 }
 
+/* ---- Beside other threads -------------------------------------------------------------------- */
+
+enum {
+	ROUNDS = 2000,
+	CHANGES = 400,
+};
+
+static int calls; /* atomic */
+
+static int hear_alive(struct peal_call *call, const struct stored_args *args)
+{
+	(void)args;
+	T_INT(*(int *)call->user, 1);
+	__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void *tell_often(void *argument)
+{
+	(void)argument;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct peal__audience audience;
+
+		if (peal__audience_take(&stored, &sender_a, &audience) == 0)
+			T_OK(tell(&sender_a, &audience));
+	}
+	return NULL;
+}
+
+static void free_it(void *user)
+{
+	*(int *)user = 0;
+	free(user);
+}
+
+TEST(while_others_connect_and_disconnect)
+{
+	static int always = 1;
+	struct helper helpers[2];
+
+	T_OK(PEAL_CONNECT(stored, hear_alive, .user = &always, .sender = &sender_a, .scope = &all,
+			  .when = PEAL_AFTER_COMMIT));
+	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
+		helper_start(&helpers[i], tell_often, NULL);
+	for (int i = 0; i < CHANGES; i++) {
+		int *alive = malloc(sizeof(*alive));
+		struct peal_handle handle;
+
+		*alive = 1;
+		T_OK(PEAL_CONNECT(stored, hear_alive, .user = alive, .release = free_it,
+				  .sender = i % 2 ? &sender_a : NULL, .priority = i % 3,
+				  .ret_handle = &handle, .when = PEAL_AFTER_COMMIT));
+		T_OK(peal_disconnect(handle));
+		if (i % 16 == 0)
+			peal_trim();
+	}
+	for (size_t i = 0; i < PEAL_COUNTOF(helpers); i++)
+		helper_join(&helpers[i]);
+	T_TRUE(__atomic_load_n(&calls, __ATOMIC_RELAXED) >= 2 * ROUNDS);
+	T_OK(peal_scope_end(&all));
+}
+
 /* ---- Asynchronous receivers ------------------------------------------------------------------ */
 
 static struct peal_task *waiting;
