@@ -56,7 +56,7 @@ void blocks_check(void)
 
 static int on_commit(struct step *step)
 {
-	const char *name = words_name(&step->words, "a callback");
+	const char *name = words_text(&step->words, "a callback");
 	bool robust = words_take(&step->words, "robust");
 	bool raise = words_take(&step->words, "raise");
 

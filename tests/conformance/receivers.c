@@ -121,7 +121,7 @@ static struct action action_parse(struct words *words, bool asynchronous)
 		action.connecting = connecting_parse(words);
 		break;
 	case ACTION_ON_COMMIT:
-		action.name = words_name(words, "a callback");
+		action.name = words_text(words, "a callback");
 		break;
 	}
 	return action;
