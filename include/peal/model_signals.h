@@ -144,8 +144,9 @@ PEAL_API const char *peal_bulk_operation_name(uint32_t operation);
 /*
  * Rows of the sender were created, changed or deleted together: after the write, in the transaction of the operation.
  * (Django has no such signal, and sends nothing for most of these writes.) It says what was done to the database, not
- * who was told: the rows of a deletion that have sent post_delete each are in it as well. The row that peal_delete() was
- * given, saves, m2m operations and what the database does itself (PEAL_DB_CASCADE, SQL) are not. No rows, no signal.
+ * who was told: the rows of a deletion that have sent post_delete each are in it as well, and those of a many-to-many
+ * relation's table, which is the sender then. The row that peal_delete() was given, saves, and what the database does
+ * itself (PEAL_DB_CASCADE, SQL of your own) are not. No rows, no signal.
  *
  *	static int drop_cached(struct peal_call *call, const struct peal_post_bulk_args *args)
  *	{

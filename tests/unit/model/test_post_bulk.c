@@ -288,7 +288,7 @@ TEST(everything_of_a_deletion_by_query)
 	end(db);
 }
 
-TEST(not_for_saves_and_relations)
+TEST(not_for_a_row_alone)
 {
 	struct peal_db *db = begin();
 	struct peal_error error = { 0 };
@@ -299,6 +299,42 @@ TEST(not_for_saves_and_relations)
 	T_OK(peal_delete(&p.instance, NULL, &error));
 	peal_fini(&p.instance);
 	T_STR(told, "");
+	end(db);
+}
+
+struct club {
+	struct peal_instance instance;
+	int64_t id;
+};
+static const struct peal_field club_fields[] = {
+	PEAL_ID(struct club, id),
+	PEAL_MANY_TO_MANY(struct club, members, person_model, .related_name = "clubs"),
+};
+PEAL_MODEL(club_model, struct club, .app = "lab", .name = "Club",
+	   .fields = PEAL_FIELDS(club_fields));
+
+/* The sender is the relation's table; a pair that is there already is not written. */
+TEST(many_to_many_relations)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct club c;
+
+	T_OK(PEAL_MODELS_REGISTER(&error, &club_model));
+	T_OK(peal_models_create_tables(NULL, &error));
+	three_people();
+	T_OK(club_model_create(&c, NULL, &error));
+	T_OK(peal_m2m_add(&c.instance, "members", PEAL_VALUES(11, 12), NULL, &error));
+	T_STR(told, "lab.Club_members bulk_create 2: 1 2; ");
+	told[0] = '\0';
+	T_OK(peal_m2m_add(&c.instance, "members", PEAL_VALUES(11, 12), NULL, &error));
+	T_STR(told, "");
+	T_OK(peal_m2m_remove(&c.instance, "members", PEAL_VALUES(12), &error));
+	T_STR(told, "lab.Club_members delete 1: 2; ");
+	told[0] = '\0';
+	T_OK(peal_delete(&c.instance, NULL, &error));
+	T_STR(told, "lab.Club_members delete 1: 1; ");
+	peal_fini(&c.instance);
 	end(db);
 }
 
