@@ -322,6 +322,7 @@ static int run(struct peal__statement *s)
 
 	peal__sqlite_limit_time(s->connection);
 	code = sqlite3_step(s->handle);
+	sqlite->deadline = 0; /* what follows, a COMMIT for example, is not part of it */
 	if (s->writes && sqlite->ticket && code != SQLITE_ROW)
 		end_writing(sqlite);
 	return code;

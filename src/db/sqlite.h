@@ -15,8 +15,10 @@ struct peal__sqlite {
 	sqlite3 *db;
 	struct peal__ticket *ticket; /* NULL: read only, or a folder without locks */
 	unsigned writers;            /* statements that have begun to write and not ended */
-	int log_pages;    /* of the write-ahead log, when something was committed to it */
-	int64_t deadline; /* of the running statement, in nanoseconds; 0: none */
+	int log_pages;         /* of the write-ahead log, when something was committed to it */
+	int64_t deadline;      /* of the running statement, in nanoseconds; 0: none */
+	int64_t busy_timeout;  /* in nanoseconds */
+	int64_t waiting_since; /* for a lock of SQLite */
 };
 
 static inline sqlite3 *peal__sqlite_of(const struct peal__connection *c)

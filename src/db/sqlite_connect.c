@@ -208,6 +208,26 @@ void peal__sqlite_limit_time(struct peal__connection *c)
 			peal__monotonic() + c->db->options.statement_timeout_ms * INT64_C(1000000);
 }
 
+/*
+ * Without a write-ahead log a reader can only begin between two commits. SQLite's own way of waiting looks every 100 ms,
+ * and so seldom finds such a moment while many are writing.
+ */
+static int wait_for_lock(void *handle, int times)
+{
+	const int64_t shortest = 100000, longest = 2000000;
+	struct peal__sqlite *sqlite = handle;
+	int64_t now = peal__monotonic(), pause;
+
+	if (times == 0)
+		sqlite->waiting_since = now;
+	if (now - sqlite->waiting_since >= sqlite->busy_timeout)
+		return 0;
+	pause = (now - sqlite->waiting_since) / 16;
+	pause = pause < shortest ? shortest : pause > longest ? longest : pause;
+	nanosleep(&(struct timespec){ .tv_nsec = pause }, NULL);
+	return 1;
+}
+
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 static bool is_memory(const struct peal_db *db)
@@ -298,10 +318,12 @@ static int set_journal(struct peal__connection *c, struct peal_error *error)
 
 static int set_up(struct peal__connection *c, struct peal_error *error)
 {
-	sqlite3 *db = peal__sqlite_of(c);
+	struct peal__sqlite *sqlite = c->handle;
+	sqlite3 *db = sqlite->db;
 	int code, r;
 
-	sqlite3_busy_timeout(db, (int)c->db->options.busy_timeout_ms);
+	sqlite->busy_timeout = c->db->options.busy_timeout_ms * INT64_C(1000000);
+	sqlite3_busy_handler(db, wait_for_lock, sqlite);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);

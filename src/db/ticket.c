@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOK_EVERY 1000000 /* nanoseconds */
+
 /* The threads of this process that want one ticket. */
 struct queue {
 	struct queue *next;
@@ -29,6 +31,7 @@ struct peal__ticket {
 	int file; /* -1: in memory, or in a child of fork() */
 	bool held;
 	bool contended; /* the last time, another process had it */
+	int64_t looked; /* when, whether another process waits for it */
 };
 
 /* Of all queues and both lists; never held while waiting. */
@@ -210,6 +213,20 @@ static int try_turn(int file)
 	return set_turn(file, F_WRLCK);
 }
 
+/*
+ * Whether another process waits for its turn. Who has just given the ticket back would be the first to have it again,
+ * for ever; so it looks, but not more often than that matters.
+ */
+static bool is_waited_for(struct peal__ticket *ticket, int64_t now)
+{
+	struct flock turn = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	if (now - ticket->looked < LOOK_EVERY)
+		return false;
+	ticket->looked = now;
+	return fcntl(ticket->file, F_OFD_GETLK, &turn) == 0 && turn.l_type != F_UNLCK;
+}
+
 /* Try until it works: the more rarely the longer it lasts, so that a long transaction is not waited for busily. */
 static int poll_until(int (*try)(int file), int file, int64_t shortest, int64_t deadline)
 {
@@ -251,12 +268,13 @@ static int file_wait(struct peal__ticket *ticket, int64_t deadline)
 
 int peal__ticket_take(struct peal__ticket *ticket, unsigned timeout_ms)
 {
-	int64_t deadline = peal__monotonic() + (int64_t)timeout_ms * 1000000;
+	int64_t now = peal__monotonic(), deadline = now + (int64_t)timeout_ms * 1000000;
 	int r = queue_enter(ticket->queue, deadline);
 
 	if (r < 0)
 		return r;
-	if (ticket->file >= 0 && (ticket->contended || try_ticket(ticket->file) < 0)) {
+	if (ticket->file >= 0 &&
+	    (ticket->contended || is_waited_for(ticket, now) || try_ticket(ticket->file) < 0)) {
 		r = file_wait(ticket, deadline);
 		if (r < 0) {
 			queue_leave(ticket->queue);

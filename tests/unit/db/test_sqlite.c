@@ -2,12 +2,13 @@
 /* Files of SQLite: writers that take turns, the write-ahead log, time-outs, and files that are no use. */
 #include "fixture.h"
 
-#include "connection.h"
+#include "sqlite.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -175,6 +176,43 @@ TEST(threads_in_memory)
 	write_in_threads(db);
 }
 
+static atomic_bool enough;
+static atomic_int commits;
+
+static void *write_until_enough(void *unused)
+{
+	while (!enough) {
+		exec("UPDATE t SET a = a + 1");
+		commits++;
+	}
+	return unused;
+}
+
+/* Without a log it can begin only between two commits: it finds one soon, however many are writing. */
+TEST(reader_among_many_writers)
+{
+	struct peal_db *db = open_file(NULL);
+	pthread_t threads[8];
+	int before;
+
+	exec("CREATE TABLE t (a integer)");
+	exec("INSERT INTO t VALUES (0)");
+	enough = false;
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
+		T_INT(pthread_create(&threads[i], NULL, write_until_enough, NULL), 0);
+	while (commits < 8)
+		sched_yield();
+	before = commits;
+	for (int i = 0; i < 60; i++)
+		T_TRUE(number_of("SELECT a FROM t") >= before);
+	T_TRUE(commits - before < 60 * 20);
+	enough = true;
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
+		T_INT(pthread_join(threads[i], NULL), 0);
+	T_INT(number_of("SELECT a FROM t"), commits);
+	peal_db_close(db);
+}
+
 /* Another database of the same file, as another process would have it. */
 static struct peal_db *open_other(bool wal, uint32_t busy_timeout_ms)
 {
@@ -331,6 +369,14 @@ TEST(parameters_of_the_time_before_are_gone)
 	peal_db_close(db);
 }
 
+static int64_t deadline_of(struct peal_db *db)
+{
+	struct peal__connection *c;
+
+	T_OK(peal__connection_of(db, &c, NULL));
+	return ((const struct peal__sqlite *)c->handle)->deadline;
+}
+
 TEST(statement_that_takes_too_long)
 {
 	struct peal_db *db = open_file(&(struct peal_db_options){ .statement_timeout_ms = 50 });
@@ -349,6 +395,7 @@ TEST(statement_that_takes_too_long)
 	T_STR(error.sqlstate, "57014");
 	T_INT(number_of("SELECT count(*) FROM t"), 0);
 	exec("INSERT INTO t VALUES (1)");
+	T_INT(deadline_of(db), 0); /* what comes next, a COMMIT perhaps, has all the time */
 	peal_db_close(db);
 }
 
