@@ -80,7 +80,16 @@ static void *write_three(void *unused)
 	return unused;
 }
 
-/* A writer that waits for the ticket cannot end here. */
+/* SQLite 3.51.3, and what was mended in older series: there a checkpoint that is overtaken loses nothing. */
+static bool is_mended(void)
+{
+	int version = sqlite3_libversion_number();
+
+	return version >= 3051003 || (version >= 3050007 && version < 3051000) ||
+	       (version >= 3044006 && version < 3045000);
+}
+
+/* A writer that waits, for the ticket or for a lock of a mended SQLite, cannot end here. */
 static void overtake(void)
 {
 	struct timespec until;
@@ -90,7 +99,7 @@ static void overtake(void)
 	if (run == run_peal)
 		until.tv_nsec += 50000000;
 	else
-		until.tv_sec += 30;
+		until.tv_sec += is_mended() ? 1 : 30;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
@@ -117,7 +126,7 @@ static void force_race(void)
 	run(1, "PRAGMA wal_checkpoint(truncate)");
 }
 
-/* Shows that the test below can fail: without the ticket, SQLite before 3.51.3 loses the INSERT. */
+/* Shows that the test below can fail: without the ticket, a SQLite that is not mended loses the INSERT. */
 TEST(sqlite_loses_rows_without_ticket)
 {
 	struct peal_db *db;
@@ -127,15 +136,15 @@ TEST(sqlite_loses_rows_without_ticket)
 	run = run_raw;
 	for (int i = 0; i < 2; i++) {
 		T_INT(sqlite3_open(path(), &raw[i]), SQLITE_OK);
+		T_INT(sqlite3_busy_timeout(raw[i], 20000), SQLITE_OK);
 		run(i, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0");
 	}
 	force_race();
-	T_TRUE(overtaken);
+	T_TRUE(overtaken || is_mended());
 	T_INT(sqlite3_close(raw[0]), SQLITE_OK);
 	T_INT(sqlite3_close(raw[1]), SQLITE_OK);
 	db = open_as(NULL, true);
-	T_INT(number_of("SELECT count(*) FROM t"),
-	      sqlite3_libversion_number() < 3051003 ? 200 : 400);
+	T_INT(number_of("SELECT count(*) FROM t"), is_mended() ? 400 : 200);
 	peal_db_close(db);
 }
 
@@ -467,12 +476,13 @@ TEST(wal_needs_a_ticket)
 	snprintf(ticket, sizeof(ticket), "%s-ticket", path());
 	T_SYS(mkdir(ticket, 0700));
 	r = peal_db_open_with(url, &(struct peal_db_options){ .wal = true }, &db, &error);
-	if (sqlite3_libversion_number() < 3051003) {
+	if (!is_mended()) {
 		T_CODE(r, PEAL_ENOTSUP);
 		T_HAS(error.message, "x.db");
 		T_HAS(error.message, "-ticket");
 		T_HAS(error.message, "open without .wal");
-		T_OK(peal_db_open(url, &db, &error));
+		r = peal_db_open(url, &db, &error);
 	}
+	T_OK(r);
 	peal_db_close(db);
 }
