@@ -10,6 +10,10 @@
  *		fprintf(stderr, "school: %s\n", error.message);
  *
  * There is no thread-local "last error": what was not asked for is not kept.
+ *
+ * Look at it after a failure only. A call that succeeds puts nothing into it: it stays as it was,
+ * or is cleared (by a send, and so by what sends signals). So what was zero stays zero until a call
+ * fails; what a failure has put there may be gone after the next call.
  */
 #ifndef PEAL_ERROR_H
 #define PEAL_ERROR_H
@@ -68,7 +72,7 @@ enum peal_code {
 #define PEAL_ERROR_NAME_MAX 64
 
 /*
- * The detail of an error, in the caller's memory, written only when there is one. Zero-initialise
+ * The detail of an error, in the caller's memory, filled only when there is one. Zero-initialise
  * it; it owns nothing and needs no clean-up. Messages name the thing and, where there is one, the
  * remedy.
  */

@@ -80,42 +80,45 @@ static void hooks_drop(struct peal__connection *c, size_t mark)
 	}
 }
 
-/* Django logs "Error calling %s in on_commit() during transaction (%s)." */
-static void hook_log(const struct peal__connection *c, const struct peal_error *error)
+/* A callback that returned an error without a word about it; perhaps it has met another one before. */
+static void hook_explain(int code, struct peal_error *details)
 {
-	peal__log(PEAL_LOG_ERROR, "peal.db",
-		  "a callback of peal_on_commit() failed after the commit on \"%s\" (%s)",
-		  c->db->alias, error->message);
+	struct peal_error before = *details;
+
+	if (details->code == code && details->message[0])
+		return;
+	peal_error_set(details, code, "%s%s%s", peal_strerror(code),
+		       before.message[0] ? "; before that: " : "", before.message);
 }
 
-/* A callback that returned an error without a word about it. */
-static void hook_explain(const struct peal__connection *c, int code, struct peal_error *error)
+/* Django logs "Error calling %s in on_commit() during transaction (%s)." */
+static int hook_failed(const struct peal__connection *c, const struct peal__hook *hook, int code,
+		       struct peal_error *details, struct peal_error *error)
 {
-	if (error && error->code == code && error->message[0])
-		return;
-	peal_error_set(error, code,
-		       "a callback of peal_on_commit() failed after the commit on \"%s\": %s",
-		       c->db->alias, peal_strerror(code));
+	static const char what[] = "a callback of peal_on_commit() failed after the commit on";
+	bool silent = details->code != code || !details->message[0];
+
+	hook_explain(code, details);
+	if (hook->robust) {
+		peal__log(PEAL_LOG_ERROR, "peal.db", "%s \"%s\" (%s: %s)", what, c->db->alias,
+			  peal_error_name(code), details->message);
+		return 0;
+	}
+	if (silent)
+		peal_error_prefix(details, "%s \"%s\": ", what, c->db->alias);
+	if (error)
+		*error = *details;
+	return code;
 }
 
 static int hook_call(const struct peal__connection *c, const struct peal__hook *hook,
 		     struct peal_error *error)
 {
-	struct peal_error quiet = { 0 };
-	struct peal_error *details = hook->robust ? &quiet : error;
-	int r;
+	struct peal_error details = { 0 };
+	int r = hook->callback(hook->user, &details);
 
-	if (details && details->code)
-		peal_error_clear(details);
-	r = hook->callback(hook->user, details);
 	hook_release(hook);
-	if (r >= 0)
-		return r;
-	hook_explain(c, r, details);
-	if (!hook->robust)
-		return r;
-	hook_log(c, details);
-	return 0;
+	return r < 0 ? hook_failed(c, hook, r, &details, error) : r;
 }
 
 /* The list is taken off first: a hook may open a block and register hooks of its own, which run at its commit. */

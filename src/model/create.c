@@ -95,22 +95,27 @@ int peal__get_or_create(const struct peal__finder *finder, struct peal_instance 
 			const struct peal_named_list *defaults, bool *ret_created,
 			struct peal_error *error)
 {
-	struct peal_error second = { 0 };
-	int r = find(finder, instance, conditions, error);
+	struct peal_error found = { 0 }, refused = { 0 };
+	const struct peal_error *details = &found;
+	int r = find(finder, instance, conditions, &found);
 	bool created = r == PEAL_NOT_FOUND;
 
-	if (created)
-		r = create_apart(finder, instance, conditions, defaults, error);
+	if (created) {
+		details = &refused;
+		r = create_apart(finder, instance, conditions, defaults, &refused);
+	}
 	if (created && r == PEAL_EINTEGRITY) {
-		int again = find(finder, instance, conditions, &second);
+		int again = find(finder, instance, conditions, &found);
 
 		/* Somebody else may have made it meanwhile. If not, the refusal is what counts. */
-		if (again != PEAL_NOT_FOUND)
+		if (again != PEAL_NOT_FOUND) {
+			details = &found;
 			r = again;
-		if (again != PEAL_NOT_FOUND && again != 0 && error)
-			*error = second;
+		}
 		created = again != 0;
 	}
+	if (r != 0 && error)
+		*error = *details;
 	if (r == 0 && ret_created)
 		*ret_created = created;
 	return r;

@@ -549,6 +549,18 @@ static int fail_silently(void *unused, struct peal_error *error)
 	return PEAL_ELIMIT;
 }
 
+static int succeed_after_an_error(void *unused, struct peal_error *error)
+{
+	(void)unused;
+	return peal_error_set(error, PEAL_EDB, "no such table") == PEAL_EDB ? 0 : PEAL_EDB;
+}
+
+static int fail_after_another_error(void *unused, struct peal_error *error)
+{
+	succeed_after_an_error(unused, error);
+	return PEAL_ELIMIT;
+}
+
 static char logged[1024];
 
 static void note_log(void *unused, enum peal_log_level level, const char *domain, const char *text)
@@ -574,6 +586,15 @@ TEST(callback_that_fails_without_a_word)
 	T_HAS(logged, peal_strerror(PEAL_ELIMIT));
 	T_OK(PEAL_ON_COMMIT(&error, note_and_fail, .user = R, .robust = true));
 	T_HAS(logged, "this one fails");
+	T_OK(PEAL_ON_COMMIT(&error, fail_after_another_error, .robust = true));
+	T_HAS(logged, "PEAL_ELIMIT");
+	T_HAS(logged, "no such table");
+	T_CODE(PEAL_ON_COMMIT(&error, fail_after_another_error), PEAL_ELIMIT);
+	T_HAS(error.message, "no such table");
+	error = (struct peal_error){ 0 };
+	T_OK(PEAL_ON_COMMIT(&error, succeed_after_an_error));
+	T_INT(error.code, 0);
+	T_STR(error.message, "");
 	peal_db_close(db);
 }
 
