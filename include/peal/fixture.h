@@ -16,6 +16,7 @@
  * Values      null, numbers, booleans and texts; a date-time is "2026-11-21T04:42:00Z", bytes are base64, a JSON field is
  *             any JSON. What does not fit its field, a field or a model that does not exist, and a name that stands twice
  *             in an object are errors.
+ *             JSON that a C program can read: no number beyond a double, no whole one beyond 64 bits, no \u0000.
  * Build       without jansson, loading returns PEAL_ENOTSUP.
  */
 #ifndef PEAL_FIXTURE_H

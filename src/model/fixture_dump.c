@@ -25,7 +25,7 @@ struct dump {
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------- */
 
-static void add_text(struct peal__text *text, const char *data, size_t size)
+void peal__json_add_text(struct peal__text *text, const char *data, size_t size)
 {
 	char escape[8];
 
@@ -65,7 +65,7 @@ static void add_base64(struct peal__text *text, const unsigned char *data, size_
 }
 
 /* A real that reads back as the same one; JSON knows no infinite ones. */
-static bool add_real(struct peal__text *text, double real)
+bool peal__json_add_real(struct peal__text *text, double real)
 {
 	char number[40];
 
@@ -106,21 +106,21 @@ static const char *add_value(struct peal__text *text, const struct peal_value *v
 		peal__text_add(text, peal_value_format(*value, room, sizeof(room)));
 		return NULL;
 	case PEAL_VALUE_REAL:
-		return add_real(text, value->as.real) ? NULL : "JSON has no such number";
+		return peal__json_add_real(text, value->as.real) ? NULL : "JSON has no such number";
 	case PEAL_VALUE_TEXT:
 		if (!is_utf8(value->as.text.data, value->as.text.size))
 			return "a text that is no UTF-8 cannot be written as JSON";
 		if (is_json)
 			peal__text_add_n(text, value->as.text.data, value->as.text.size);
 		else
-			add_text(text, value->as.text.data, value->as.text.size);
+			peal__json_add_text(text, value->as.text.data, value->as.text.size);
 		return NULL;
 	case PEAL_VALUE_BYTES:
 		add_base64(text, (const unsigned char *)value->as.text.data, value->as.text.size);
 		return NULL;
 	default:
 		peal_value_format(*value, room, sizeof(room));
-		add_text(text, room, strlen(room));
+		peal__json_add_text(text, room, strlen(room));
 		return NULL;
 	}
 }
@@ -138,7 +138,7 @@ static int add_column(struct dump *dump, const struct peal__model_state *state,
 static void add_key(struct peal__text *text, bool *comma, const char *name)
 {
 	peal__text_add(text, *comma ? ", " : "");
-	add_text(text, name, strlen(name));
+	peal__json_add_text(text, name, strlen(name));
 	peal__text_add(text, ": ");
 	*comma = true;
 }

@@ -101,13 +101,66 @@ static int value_of_text(struct load *load, const struct peal__column *column, c
 	return 0;
 }
 
-/* The JSON of a JSON field is kept as it is written by jansson. */
+/* jansson would write 0.1 with 17 digits. */
+static void write_json(struct peal__text *text, const json_t *json)
+{
+	const char *before = "", *name;
+	json_t *item;
+	size_t i;
+
+	switch (json_typeof(json)) {
+	case JSON_OBJECT:
+		peal__text_add(text, "{");
+		json_object_foreach((json_t *)json, name, item)
+		{
+			peal__text_add(text, before);
+			peal__json_add_text(text, name, strlen(name));
+			peal__text_add(text, ": ");
+			write_json(text, item);
+			before = ", ";
+		}
+		peal__text_add(text, "}");
+		break;
+	case JSON_ARRAY:
+		peal__text_add(text, "[");
+		json_array_foreach(json, i, item)
+		{
+			peal__text_add(text, before);
+			write_json(text, item);
+			before = ", ";
+		}
+		peal__text_add(text, "]");
+		break;
+	case JSON_STRING:
+		peal__json_add_text(text, json_string_value(json), json_string_length(json));
+		break;
+	case JSON_INTEGER: {
+		char number[32];
+
+		snprintf(number, sizeof(number), "%" PRId64, (int64_t)json_integer_value(json));
+		peal__text_add(text, number);
+		break;
+	}
+	case JSON_REAL:
+		peal__json_add_real(text, json_real_value(json));
+		break;
+	default:
+		peal__text_add(text, json_is_null(json)   ? "null"
+				     : json_is_true(json) ? "true"
+							  : "false");
+		break;
+	}
+}
+
 static int value_of_json(struct load *load, const json_t *json, struct peal_value *ret)
 {
-	char *text = json_dumps(json, JSON_ENCODE_ANY);
-	char *copy = text ? peal__arena_text(&load->arena, text, strlen(text)) : NULL;
+	struct peal__text text = { 0 };
+	char *copy = NULL;
 
-	free(text);
+	write_json(&text, json);
+	if (!text.failed)
+		copy = peal__arena_text(&load->arena, text.data, text.size);
+	peal__text_fini(&text);
 	if (!copy)
 		return no_memory(load);
 	*ret = peal_value_text(copy);
@@ -380,6 +433,8 @@ static int check_references(struct load *load)
 		if (r == 0)
 			r = peal__connection_run(c, "SET CONSTRAINTS ALL DEFERRED", NULL, 0, NULL,
 						 load->error);
+		if (r < 0)
+			peal_error_prefix(load->error, "%s: ", load->name);
 		return r;
 	}
 	for (size_t i = 0; i < load->loaded_count && r == 0; i++)

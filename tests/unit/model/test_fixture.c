@@ -76,7 +76,7 @@ static const char notes[] =
 	"\"real\": 0.0, \"at\": null, \"payload\": null, \"person\": null, \"readers\": []}},\n"
 	"{\"model\": \"lab.note\", \"pk\": 2, \"fields\": {\"text\": \"\", \"data\": \"AP9h\", "
 	"\"real\": 0.1, \"at\": \"2026-11-21T04:42:00.000001Z\", "
-	"\"payload\": {\"a\": [1, 2.5, null]}, \"person\": 7, \"readers\": [7, 9]}},\n"
+	"\"payload\": {\"a\": [1, 2.5, null, 0.1, -1.75, true, \"x\"]}, \"person\": 7, \"readers\": [7, 9]}},\n"
 	"{\"model\": \"lab.note\", \"pk\": 3, \"fields\": {\"text\": \"x\", \"data\": \"AP8=\", "
 	"\"real\": 1e+300, \"at\": null, \"payload\": 5, \"person\": 9, \"readers\": [9]}}\n"
 	"]\n";
