@@ -539,23 +539,25 @@ PEAL_API void peal_mute_end(struct peal_mute *mute);
 			{ NULL, NULL, NULL, NULL, 0, 0 }, NULL, NULL, 0, after_, told_ \
 	}
 
+/* The parameters end in "_" because a signal may be called "error" or "done". */
 #define PEAL__SIGNAL_SENDER(name_)                                                                \
-	PEAL__UNUSED static inline int name_##_send(const void *sender,                           \
-						    const struct name_##_args *args)              \
+	PEAL__UNUSED static inline int name_##_send(const void *sender_,                          \
+						    const struct name_##_args *args_)             \
 	{                                                                                         \
-		return peal_send(&name_, sender, args, sizeof(*args));                            \
+		return peal_send(&name_, sender_, args_, sizeof(*args_));                         \
 	}                                                                                         \
 	PEAL__UNUSED static inline int name_##_send_with(                                         \
-		const void *sender, const struct name_##_args *args, enum peal_send_mode mode,    \
-		struct peal_results *results, struct peal_error *error)                           \
+		const void *sender_, const struct name_##_args *args_, enum peal_send_mode mode_, \
+		struct peal_results *results_, struct peal_error *error_)                         \
 	{                                                                                         \
-		return peal_send_with(&name_, sender, args, sizeof(*args), mode, results, error); \
+		return peal_send_with(&name_, sender_, args_, sizeof(*args_), mode_, results_,    \
+				      error_);                                                    \
 	}                                                                                         \
 	PEAL__UNUSED PEAL_MUST_CHECK static inline int name_##_asend(                             \
-		const void *sender, const struct name_##_args *args, enum peal_send_mode mode,    \
-		peal_done_fn *done, void *user)                                                   \
+		const void *sender_, const struct name_##_args *args_, enum peal_send_mode mode_, \
+		peal_done_fn *done_, void *user_)                                                 \
 	{                                                                                         \
-		return peal_asend(&name_, sender, args, sizeof(*args), mode, done, user);         \
+		return peal_asend(&name_, sender_, args_, sizeof(*args_), mode_, done_, user_);   \
 	}                                                                                         \
 	struct peal_signal
 

@@ -25,6 +25,12 @@ struct click_args {
 };
 PEAL_SIGNAL_TYPE(click);
 
+/* A signal may have any name. */
+struct sender_args {
+	int number;
+};
+PEAL_SIGNAL(sender);
+
 int use(struct peal_signal *made, struct peal_scope *scope, struct peal_executor *executor);
 
 static int hear(struct peal_call *call, const struct beat_args *args)
@@ -76,6 +82,7 @@ static int send(struct peal_signal *made, int *user)
 
 	code |= PEAL_SEND(lights_out, NULL, PEAL_NONE);
 	code |= PEAL_SEND(door, user, .number = 1);
+	code |= PEAL_SEND(sender, NULL, .number = 1);
 	code |= PEAL_SEND_COLLECT(beat, NULL, &results, .number = 1);
 	code |= PEAL_SEND_ROBUST(beat, NULL, &results, .number = 1);
 	code |= PEAL_SEND_ERROR(beat, NULL, &error, .number = 1);
