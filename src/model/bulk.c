@@ -48,8 +48,7 @@ static int column_of(const struct peal__model_state *state, const char *name, si
 {
 	*ret = peal__column_find(state, name, strlen(name), NULL);
 	if (*ret == PEAL__NO_FIELD)
-		return peal_error_set(error, PEAL_EINVAL, "%s has no field \"%s\"", state->label,
-				      name);
+		return peal__no_such(state, PEAL__NAMES_OF_FIELDS, name, strlen(name), error);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "query_internal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 static const struct lookup {
 	const char *name;
@@ -41,6 +42,11 @@ static const struct lookup *lookup_find(const char *name)
 		if (strcmp(lookups[i].name, name) == 0)
 			return &lookups[i];
 	return NULL;
+}
+
+bool peal__is_lookup(const char *name)
+{
+	return lookup_find(name) != NULL;
 }
 
 static int refuse(const struct check *check, int code, const char *reason, const char *what)
@@ -338,6 +344,28 @@ static const struct peal__aggregate *annotation_of(const struct peal_query *quer
 	return peal__aggregate_find(query, name, size);
 }
 
+/* Behind a relation it may have been meant as a field of the other model. */
+static int no_lookup(const struct check *check, const char *rest)
+{
+	const struct peal__condition *condition = check->condition;
+	struct peal_error *error = &check->query->error;
+	char known[160] = "";
+	size_t size = 0;
+	int r;
+
+	if (!condition->aggregate && condition->place.column->relation) {
+		r = peal__leads_nowhere(check->query, &condition->place, rest);
+		peal_error_prefix(error, "%s.%s: there is no lookup \"%s\", and ",
+				  check->state->label, check->name, rest);
+		return r;
+	}
+	for (size_t i = 0; i < PEAL_COUNTOF(lookups) && size < sizeof(known); i++)
+		size += (size_t)snprintf(known + size, sizeof(known) - size, "%s%s", i ? ", " : "",
+					 lookups[i].name);
+	return peal_error_set(error, PEAL_EINVAL, "%s.%s: there is no lookup \"%s\"; there are %s",
+			      check->state->label, check->name, rest, known);
+}
+
 static int target_find(struct check *check, const char *name)
 {
 	struct peal__condition *condition = check->condition;
@@ -360,9 +388,7 @@ static int target_find(struct check *check, const char *name)
 	}
 	check->lookup = lookup_find(*rest ? rest : "exact");
 	if (!check->lookup)
-		return peal_error_set(&check->query->error, PEAL_EINVAL,
-				      "%s.%s: there is no lookup \"%s\"", check->state->label,
-				      check->name, rest);
+		return no_lookup(check, rest);
 	condition->lookup = check->lookup->lookup;
 	return 0;
 }

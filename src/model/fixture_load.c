@@ -282,8 +282,8 @@ static int values_of(struct load *load, const struct peal__model_state *state, c
 		if (r != 0 || many_of(state, name))
 			continue;
 		if (column == PEAL__NO_FIELD)
-			r = peal_error_set(load->error, PEAL_EINVAL, "%s has no field \"%s\"",
-					   state->label, name);
+			r = peal__no_such(state, PEAL__NAMES_OF_FIELDS, name, strlen(name),
+					  load->error);
 		else
 			r = add_value(load, state, column, json, &items[list->count++]);
 	}

@@ -36,12 +36,6 @@ bool peal__init_is_heard(const struct peal_model *model)
 
 /* ---- Fields by name ---------------------------------------------------------------------------------------------- */
 
-static int no_field(const struct peal__model_state *state, const char *name,
-		    struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_EINVAL, "%s has no field \"%s\"", state->label, name);
-}
-
 static int attach(struct peal_instance *instance, const struct peal__column *column,
 		  struct peal_value value, struct peal_error *error)
 {
@@ -72,7 +66,7 @@ int peal_field_set(struct peal_instance *instance, const char *name, struct peal
 	int r;
 
 	if (i == PEAL__NO_FIELD)
-		return no_field(state, name, error);
+		return peal__no_such(state, PEAL__NAMES_OF_FIELDS, name, strlen(name), error);
 	column = &state->columns[i];
 	if (by_relation) {
 		r = attach(instance, column, value, error);
@@ -99,7 +93,7 @@ int peal_field_get(const struct peal_instance *instance, const char *name,
 	size_t i = peal__column_find(state, name, strlen(name), &by_relation);
 
 	if (i == PEAL__NO_FIELD)
-		return no_field(state, name, error);
+		return peal__no_such(state, PEAL__NAMES_OF_FIELDS, name, strlen(name), error);
 	if (peal__is_deferred(instance, i))
 		return PEAL_NOT_FOUND;
 	if (by_relation)

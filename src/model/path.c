@@ -136,8 +136,7 @@ int peal__relation_find(const struct peal__model_state *state, const char *name,
 	if (!referrer)
 		referrer = referrer_find(state, &shorter);
 	if (!referrer)
-		return peal_error_set(error, PEAL_EINVAL, "%s has no relation \"%.*s\"",
-				      state->label, (int)size, name);
+		return peal__no_such(state, PEAL__NAMES_OF_RELATIONS, name, size, error);
 	*ret = (struct peal__relation){ .other = referrer->model,
 					.backward = &referrer->model->columns[referrer->column] };
 	return 0;
@@ -164,10 +163,14 @@ static bool grow(struct peal_query *query)
 static int join(struct peal_query *query, const struct peal__join *wanted, bool any, size_t *ret)
 {
 	for (size_t i = query->join_count; i-- > 1;) {
-		const struct peal__join *old = &query->joins[i];
+		struct peal__join *old = &query->joins[i];
 
 		if (old->parent == wanted->parent && old->from == wanted->from &&
-		    old->to == wanted->to && (!old->many || any || old->call == wanted->call)) {
+		    old->to == wanted->to &&
+		    (!old->many || any || old->call == wanted->call || !old->call)) {
+			/* Rows are ordered by what the first filter asks of them. */
+			if (!old->call && !query->loose)
+				old->call = wanted->call;
 			*ret = i;
 			return 0;
 		}
@@ -176,6 +179,8 @@ static int join(struct peal_query *query, const struct peal__join *wanted, bool 
 		return peal__query_no_memory(query);
 	*ret = query->join_count++;
 	query->joins[*ret] = *wanted;
+	if (query->loose)
+		query->joins[*ret].call = 0;
 	return 0;
 }
 
@@ -278,11 +283,14 @@ static int backward(struct peal_query *query, const struct segment *segment,
 		return r == 0 ? forward(query, place, true, any, rest, ret_goes_on) : r;
 	}
 	if (!referrer)
-		return peal_error_set(&query->error, PEAL_EINVAL, "%s has no field \"%.*s\"",
-				      state->label, (int)segment->size, segment->name);
+		return peal__no_such(state, PEAL__NAMES_IN_PATHS, segment->name, segment->size,
+				     &query->error);
+	*ret_goes_on = leads_on(referrer->model, *rest);
+	if (**rest && !*ret_goes_on && !peal__is_lookup(*rest))
+		return peal__no_such(referrer->model, PEAL__NAMES_IN_PATHS, *rest,
+				     segment_of(*rest).size, &query->error);
 	r = join_backward(query, place->join, referrer->model, referrer->column, any, &place->join);
 	place->column = &referrer->model->columns[referrer->model->key];
-	*ret_goes_on = leads_on(referrer->model, *rest);
 	return r;
 }
 
@@ -311,6 +319,26 @@ int peal__place_find(struct peal_query *query, const char *name, bool any, struc
 	return r;
 }
 
+int peal__leads_nowhere(struct peal_query *query, const struct peal__place *place, const char *rest)
+{
+	const struct peal__column *column = place->column;
+	const char *label = query->joins[place->join].state->label;
+	const struct peal__model_state *to = column->relation && *column->field->to->state
+						     ? peal__state(column->field->to)
+						     : NULL;
+
+	if (to && !leads_on(to, rest))
+		return peal__no_such(to, PEAL__NAMES_IN_PATHS, rest, segment_of(rest).size,
+				     &query->error);
+	if (to)
+		return peal_error_set(&query->error, PEAL_EINVAL,
+				      "%s.%s is a key: the way to \"%s\" is \"%s\"", label,
+				      column->name, rest, column->field->name);
+	return peal_error_set(&query->error, PEAL_EINVAL,
+			      "%s.%s is no relation: it leads to no \"%s\"", label, column->name,
+			      rest);
+}
+
 int peal__place_find_all(struct peal_query *query, const char *name, const char *what,
 			 struct peal__place *ret)
 {
@@ -318,13 +346,9 @@ int peal__place_find_all(struct peal_query *query, const char *name, const char 
 	int r = peal__place_find(query, name, true, ret, &rest);
 
 	if (r == 0 && *rest)
-		r = peal_error_set(&query->error, PEAL_EINVAL, "%s has no field \"%s\"",
-				   query->joins[ret->join].state->label, rest);
-	if (r < 0) {
-		struct peal_error error = query->error;
-
-		peal_error_set(&query->error, r, "%s: %s", what, error.message);
-	}
+		r = peal__leads_nowhere(query, ret, rest);
+	if (r < 0)
+		peal_error_prefix(&query->error, "%s: ", what);
 	return r;
 }
 
@@ -333,22 +357,26 @@ int peal__select_related(struct peal_query *query, const char *name)
 	struct peal__place place = { 0 };
 	int r = 0;
 
-	for (const char *rest = name; *rest && r == 0;) {
+	const char *rest = name;
+
+	do {
 		const struct peal__model_state *state = query->joins[place.join].state;
 		struct segment segment = segment_of(rest);
 		bool by_relation;
 		size_t i = peal__column_find(state, segment.name, segment.size, &by_relation);
 
-		if (i == PEAL__NO_FIELD || !by_relation)
-			return peal_error_set(&query->error, PEAL_EINVAL,
-					      "select_related: %s has no relation \"%.*s\"",
-					      state->label, (int)segment.size, segment.name);
+		if (i == PEAL__NO_FIELD || !by_relation) {
+			r = peal__no_such(state, PEAL__NAMES_FORWARD, segment.name, segment.size,
+					  &query->error);
+			peal_error_prefix(&query->error, "select_related: ");
+			return r;
+		}
 		place.column = &state->columns[i];
 		r = join_forward(query, &place, true, &place.join);
 		if (r == 0)
 			query->joins[place.join].selected = true;
 		rest = segment.rest;
-	}
+	} while (*rest && r == 0);
 	return r;
 }
 

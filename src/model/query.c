@@ -35,6 +35,7 @@ struct peal_query *peal_query_new(const struct peal_model *model)
 	query->joins = &query->own;
 	query->own.state = query->state;
 	query->join_count = query->join_capacity = 1;
+	query->call = 1;
 	return query;
 }
 
@@ -252,8 +253,12 @@ static int order_add(struct peal_query *query, const char *name, bool backward, 
 	const struct peal_names *ordering = NULL;
 	struct peal__place place = { 0 };
 	struct peal__order *order;
-	int r = aggregate ? 0 : peal__place_find_all(query, name, "order_by", &place);
+	int r = 0;
 
+	query->loose = true;
+	if (!aggregate)
+		r = peal__place_find_all(query, name, "order_by", &place);
+	query->loose = false;
 	if (r < 0)
 		return r;
 	if (place.column)
@@ -330,8 +335,9 @@ static void set_deferred(struct peal_query *query, const struct peal_names *name
 		uint64_t bit = UINT64_C(1) << (column % 64);
 
 		if (column == PEAL__NO_FIELD) {
-			peal_error_set(&query->error, PEAL_EINVAL, "%s: %s has no field \"%s\"",
-				       deferred ? "defer" : "only", state->label, name);
+			peal__no_such(state, PEAL__NAMES_OF_FIELDS, name, strlen(name),
+				      &query->error);
+			peal_error_prefix(&query->error, deferred ? "defer: " : "only: ");
 			return;
 		}
 		if (deferred)

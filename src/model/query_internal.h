@@ -36,7 +36,8 @@ struct peal__join {
 	const struct peal__column *from; /* of the parent */
 	const struct peal__column *to;   /* of this one, equal to it */
 	size_t parent;
-	unsigned call; /* which filter() has made it */
+	unsigned
+		call; /* which filter() has made it; 0: an order_by(), and no filter() has used it yet */
 	bool many;     /* several rows for one of the parent */
 	bool inner;    /* without it the row does not count */
 	bool selected; /* its rows are loaded too */
@@ -136,7 +137,8 @@ struct peal_query {
 	struct peal__join *joins; /* own until there are more */
 	size_t join_count, join_capacity;
 	struct peal__join own;
-	unsigned call; /* of filter, so far */
+	unsigned call; /* of filter, so far, and 1 */
+	bool loose;    /* what is joined now is for order_by(): a filter() may use it */
 	struct peal__node_list where, having;
 	struct peal__aggregate *aggregates;
 	struct peal__order *order;
@@ -170,6 +172,9 @@ int peal__place_find(struct peal_query *query, const char *name, bool any, struc
 /* The same, when nothing may follow; what: "order_by". */
 int peal__place_find_all(struct peal_query *query, const char *name, const char *what,
 			 struct peal__place *ret);
+/* Says so of a place, behind which a path goes on. */
+int peal__leads_nowhere(struct peal_query *query, const struct peal__place *place,
+			const char *rest);
 /* Join forward relations, whose rows are loaded too. */
 int peal__select_related(struct peal_query *query, const char *name);
 /* The relation of that name, of the model; PEAL_EINVAL says which there are. */
@@ -189,6 +194,7 @@ bool peal__place_may_be_null(const struct peal_query *query, const struct peal__
 
 int peal__conditions_add(struct peal_query *query, uint32_t operation,
 			 const struct peal_named_list *list);
+bool peal__is_lookup(const char *name);
 int peal__node_list_copy(struct peal_query *copy, struct peal__node_list *to,
 			 const struct peal__node *from);
 /* An expression for a column of the query's own table. */

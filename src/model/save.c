@@ -51,6 +51,14 @@ static int attached_check(struct save *save, const struct peal__column *column)
 	return 0;
 }
 
+static int unknown_field(const struct save *save, const char *name)
+{
+	int r = peal__no_such(save->state, PEAL__NAMES_OF_FIELDS, name, strlen(name), save->error);
+
+	peal_error_prefix(save->error, "update_fields: ");
+	return r;
+}
+
 static int names_check(struct save *save)
 {
 	const struct peal_names *names = save->update_fields;
@@ -60,9 +68,7 @@ static int names_check(struct save *save)
 						  strlen(names->items[i]), NULL);
 
 		if (column == PEAL__NO_FIELD)
-			return peal_error_set(save->error, PEAL_EINVAL,
-					      "update_fields: %s has no field \"%s\"",
-					      save->state->label, names->items[i]);
+			return unknown_field(save, names->items[i]);
 		if (column == save->state->key)
 			return peal_error_set(save->error, PEAL_EINVAL,
 					      "update_fields: \"%s\" is the primary key of %s",

@@ -116,6 +116,19 @@ int peal__model_check(const struct peal_model *model, struct peal_error *error);
 size_t peal__column_find(const struct peal__model_state *state, const char *name, size_t size,
 			 bool *by_relation);
 
+/* ---- Names that do not exist: names.c --------------------------------------------------------------------------- */
+
+enum peal__names {
+	PEAL__NAMES_OF_FIELDS,    /* with a column */
+	PEAL__NAMES_IN_PATHS,     /* and relations of all kinds */
+	PEAL__NAMES_OF_RELATIONS, /* of all kinds */
+	PEAL__NAMES_FORWARD,      /* relations with a column */
+};
+
+/* PEAL_EINVAL: "lab.Person has no field "nmae"; there are id, name, age", and the error's field is the name. */
+int peal__no_such(const struct peal__model_state *state, enum peal__names names, const char *name,
+		  size_t size, struct peal_error *error);
+
 /* ---- Many-to-many relations: relation.c ------------------------------------------------------------------------- */
 
 /* The model of the relation table of a field; ended by peal__link_free(). */

@@ -231,17 +231,23 @@ static int values_of(struct peal_query *query, const struct peal_names *names,
 	struct peal_values *values;
 	struct shape shape = { 0 };
 	struct peal__connection *c;
+	size_t joins = query ? query->join_count : 0;
 	int r;
 
-	if (query && !query->error.code)
+	if (query && !query->error.code) {
+		query->loose = true;
 		shape_init(query, &shape, names);
+		query->loose = false;
+	}
 	r = peal__query_ready(query, &c, error);
 	if (r != 0)
 		return r;
 	values = peal__db_alloc(sizeof(*values));
+	if (values)
+		compile_values(&compiled, query, &shape);
+	query->join_count = joins; /* what was joined for the columns is not the query's */
 	if (!values)
 		return no_memory(error);
-	compile_values(&compiled, query, &shape);
 	r = peal__compiled_start(&compiled, c, &s, error);
 	if (r == 0)
 		r = read_values(values, s, &shape, error);
@@ -405,6 +411,14 @@ static int set_operand(struct peal_query *sets, const struct peal__column *colum
 	return r;
 }
 
+static int no_column(struct peal_query *sets, const char *name)
+{
+	int r = peal__no_such(sets->state, PEAL__NAMES_OF_FIELDS, name, strlen(name), &sets->error);
+
+	peal_error_prefix(&sets->error, "update: ");
+	return r;
+}
+
 static int compile_set(struct peal__compiled *compiled, struct peal_query *sets,
 		       const struct peal_named *named)
 {
@@ -415,8 +429,7 @@ static int compile_set(struct peal__compiled *compiled, struct peal_query *sets,
 	int r;
 
 	if (i == PEAL__NO_FIELD)
-		return peal_error_set(&sets->error, PEAL_EINVAL, "update: %s has no field \"%s\"",
-				      sets->state->label, named->name ? named->name : "");
+		return no_column(sets, named->name ? named->name : "");
 	r = set_operand(sets, &sets->state->columns[i], named, &operand);
 	if (r < 0)
 		return r;

@@ -204,7 +204,8 @@ TEST(values_that_do_not_fit)
 			      &error),
 	       PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "no_such", PEAL_INT(2), &error), PEAL_EINVAL);
-	T_STR(error.message, "lab.Sample has no field \"no_such\"");
+	T_HAS(error.message, "lab.Sample has no field \"no_such\"; there are id, i8, u8, ");
+	T_STR(error.field, "no_such");
 	T_OK(peal_field_set(&s.instance, "f64", PEAL_INT(2), &error));
 	T_DOUBLE(s.f64, 2.0);
 	T_OK(peal_field_set(&s.instance, "maybe", PEAL_INT(5), &error));
@@ -305,7 +306,8 @@ TEST(options_of_save)
 			 .update_fields = PEAL_NAMES("name")),
 	       PEAL_EINVAL);
 	T_CODE(PEAL_SAVE(&p.instance, &error, .update_fields = PEAL_NAMES("nmae")), PEAL_EINVAL);
-	T_STR(error.message, "update_fields: lab.Person has no field \"nmae\"");
+	T_STR(error.message,
+	      "update_fields: lab.Person has no field \"nmae\"; there are id, name, age, bio");
 	T_CODE(PEAL_SAVE(&p.instance, &error, .update_fields = PEAL_NAMES("id")), PEAL_EINVAL);
 	T_OK(PEAL_SAVE(&p.instance, &error, .update_fields = PEAL_NO_NAMES));
 	T_STR(heard, "");
