@@ -30,7 +30,8 @@
  *                         query knows no instances.
  *
  * Costs, when a model asks: one block of memory for each instance that is loaded or saved, with 24 bytes a field and a
- * copy of its text and bytes.
+ * copy of its text and bytes. On SQLite, for rows of five fields, that was 70 % more instructions to load one and 40 %
+ * more to save one.
  */
 #ifndef PEAL_CHANGES_H
 #define PEAL_CHANGES_H
