@@ -9,6 +9,7 @@
 
 #include "timestamp.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
@@ -117,8 +118,24 @@ static int fail(struct peal_error *error, const char *sqlstate, const char *form
 
 static void put(char *data, uint64_t number, int size)
 {
-	for (int i = size; i-- > 0; number >>= 8)
-		data[i] = (char)(number & 0xff);
+	number = htobe64(number << (64 - 8 * size));
+	memcpy(data, &number, (size_t)size);
+}
+
+static uint64_t get64(const char *data)
+{
+	uint64_t number;
+
+	memcpy(&number, data, sizeof(number));
+	return be64toh(number);
+}
+
+static uint32_t get32(const char *data)
+{
+	uint32_t number;
+
+	memcpy(&number, data, sizeof(number));
+	return be32toh(number);
 }
 
 static uint64_t get(const char *data, int size)
@@ -700,20 +717,56 @@ static int convert(uint32_t kind, struct peal_value *value)
 	return 0;
 }
 
+/* The types that most columns are of, in few steps; false: it is none of them, or no plain one. */
+static bool decode_plain(Oid type, const char *data, int size, struct peal_value *value)
+{
+	uint64_t bits;
+
+	switch (type) {
+	case TEXT:
+	case VARCHAR:
+		*value = text_of(data, size);
+		return true;
+	case INT4:
+		value->kind = PEAL_VALUE_INT;
+		value->as.integer = size == 4 ? (int32_t)get32(data) : 0;
+		return size == 4;
+	case INT8:
+		value->kind = PEAL_VALUE_INT;
+		value->as.integer = size == 8 ? (int64_t)get64(data) : 0;
+		return size == 8;
+	case FLOAT8:
+		bits = size == 8 ? get64(data) : 0;
+		value->kind = PEAL_VALUE_REAL;
+		memcpy(&value->as.real, &bits, sizeof(bits));
+		return size == 8;
+	case TIMESTAMPTZ:
+		value->kind = PEAL_VALUE_TIME;
+		value->as.integer = size == 8 ? (int64_t)get64(data) : INT64_MAX;
+		if (value->as.integer > INT64_MAX - EPOCH || value->as.integer == INT64_MIN)
+			return false;
+		value->as.integer += EPOCH;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int peal__pg_decode(const PGresult *result, int row, int column, const struct peal__pg_shape *shape,
 		    uint32_t kind, struct peal__arena *arena, struct peal_value *ret_value,
 		    struct peal_error *error)
 {
 	Oid type = peal__pg_columns(shape)[column];
-	const char *data;
-	int size, r;
+	const char *data = PQgetvalue(result, row, column);
+	int size = PQgetlength(result, row, column), r;
 
-	if (PQgetisnull(result, row, column)) {
-		*ret_value = peal_value_null();
+	if (!size && PQgetisnull(result, row, column)) {
+		ret_value->kind = PEAL_VALUE_NULL;
 		return 0;
 	}
-	data = PQgetvalue(result, row, column);
-	size = PQgetlength(result, row, column);
+	if (shape->binary && decode_plain(type, data, size, ret_value) &&
+	    (ret_value->kind == kind || !kind))
+		return 0;
 	if (type == UUID && kind == PEAL_VALUE_UUID && shape->binary && size == 16) {
 		ret_value->kind = PEAL_VALUE_UUID;
 		memcpy(ret_value->as.uuid.bytes, data, 16);
