@@ -385,12 +385,11 @@ static bool begins_with(const char *sql, const char *verb)
 	return strncasecmp(sql, verb, strlen(verb)) == 0;
 }
 
-/* Whether a BEGIN can travel with it: not when its rows are to come one by one, and not with a COPY. */
+/* Whether a BEGIN can travel with it, which a COPY would take for an end of its data. Its rows come all at once then. */
 static bool joins_begin(const struct peal__statement *s)
 {
-	return s->reading == PEAL__READ_ALL &&
-	       (begins_with(s->sql, "SELECT") || begins_with(s->sql, "INSERT") ||
-		begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE"));
+	return begins_with(s->sql, "SELECT") || begins_with(s->sql, "INSERT") ||
+	       begins_with(s->sql, "UPDATE") || begins_with(s->sql, "DELETE");
 }
 
 int peal__pg_begin_now(struct peal__connection *c, struct peal_error *error)

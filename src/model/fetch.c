@@ -361,6 +361,8 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 
 	if (r != 0)
 		return r;
+	/* One is loaded while the next is sent. */
+	reader.statement->reading = PEAL__READ_AS_THEY_COME;
 	while (r == 0) {
 		r = reader_step(&reader, error);
 		if (r == 0)
