@@ -43,7 +43,8 @@ static struct peal_error error;
 static struct item items[MANY];               /* what is written, with texts that stay */
 static struct peal_instance *instances[MANY]; /* theirs */
 static int64_t ids[MANY];                     /* in an order without pattern, or rising */
-static struct peal_rows *loaded;              /* of the rows with these ids, in their order */
+static struct item held[MANY];                /* loaded, in the order of the ids */
+static size_t held_count;
 
 static void check(int r)
 {
@@ -123,15 +124,14 @@ static void count_ids(void)
 		ids[i] = (int64_t)i + 1;
 }
 
-static void load_instances(void)
+/* As a program has them that has got them one by one. */
+static void hold(size_t count)
 {
-	struct peal_query *query = peal_query_new(&item_model);
-
-	peal_rows_free(loaded);
-	loaded = NULL;
-	peal_query_order_by(query, "id");
-	check(peal_query_all(query, &loaded, &error));
-	peal_query_free(query);
+	while (held_count > 0)
+		peal_fini(&held[--held_count].instance);
+	for (; held_count < count; held_count++)
+		check(item_model_get(&held[held_count],
+				     PEAL_WITH(PEAL_IS(item_model, id, ids[held_count])), &error));
 }
 
 /* ---- Work, ours and raw ---------------------------------------------------------------------------------------- */
@@ -193,21 +193,14 @@ static void raw_get_pk(size_t count)
 	raw->get(ids, count);
 }
 
-static struct item *item_of(int64_t id)
-{
-	return item_model_from(peal_rows_at(loaded, (size_t)id - 1));
-}
-
 static void update_pk(size_t count)
 {
 	int r;
 
 	PEAL_ATOMIC(r, &error) {
 		for (size_t i = 0; i < count; i++) {
-			struct item *item = item_of(ids[i]);
-
-			item->words = (int32_t)i;
-			check(PEAL_SAVE(&item->instance, &error,
+			held[i].words = (int32_t)i;
+			check(PEAL_SAVE(&held[i].instance, &error,
 					.update_fields = PEAL_NAMES("words")));
 		}
 	}
@@ -227,7 +220,7 @@ static void delete_pk(size_t count)
 
 	PEAL_ATOMIC(r, &error) {
 		for (size_t i = 0; i < count; i++)
-			check(peal_delete(&item_of(ids[i])->instance, NULL, &error));
+			check(peal_delete(&held[i].instance, NULL, &error));
 	}
 	check(r);
 }
@@ -272,17 +265,11 @@ static void fill_many(void)
 	choose_ids();
 }
 
-static void fill_and_load(void)
-{
-	fill_many();
-	load_instances();
-}
-
-static void refill_and_load(void)
+static void refill_and_hold(void)
 {
 	fill(raw->singles);
 	count_ids();
-	load_instances();
+	hold(raw->singles);
 }
 
 /* Instances that are new again; the raw side writes nothing but members. */
@@ -393,13 +380,14 @@ static void figure_get_pk(void)
 
 static void figure_update_pk(void)
 {
-	fill_and_load();
+	fill_many();
+	hold(raw->singles);
 	figure("update_pk", update_pk, raw_update_pk, nothing, raw->singles);
 }
 
 static void figure_delete_pk(void)
 {
-	figure("delete_pk", delete_pk, raw_delete_pk, refill_and_load, raw->singles);
+	figure("delete_pk", delete_pk, raw_delete_pk, refill_and_hold, raw->singles);
 }
 
 static void figure_load(void)
@@ -537,7 +525,7 @@ int main(int argc, char **argv)
 		if (is_wanted(figures[i].name, argv + first, argc - first))
 			figures[i].run();
 	raw->close();
-	peal_rows_free(loaded);
+	hold(0);
 	peal_models_forget();
 	peal_db_close(db);
 	raw->end();

@@ -196,34 +196,33 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
  * One column as SQLite keeps it. The value is asked, not the statement, which would take a mutex and look for failed
  * allocations at each question: a connection without mutex makes no difference between protected values and others.
  */
-static struct peal_value column(sqlite3_stmt *handle, int i)
+static void read_column(sqlite3_stmt *handle, int i, struct peal_value *ret_value)
 {
 	sqlite3_value *from = sqlite3_column_value(handle, i);
-	struct peal_value value = { .kind = PEAL_VALUE_NULL };
 
 	switch (sqlite3_value_type(from)) {
 	case SQLITE_INTEGER:
-		value.kind = PEAL_VALUE_INT;
-		value.as.integer = sqlite3_value_int64(from);
+		ret_value->kind = PEAL_VALUE_INT;
+		ret_value->as.integer = sqlite3_value_int64(from);
 		break;
 	case SQLITE_FLOAT:
-		value.kind = PEAL_VALUE_REAL;
-		value.as.real = sqlite3_value_double(from);
+		ret_value->kind = PEAL_VALUE_REAL;
+		ret_value->as.real = sqlite3_value_double(from);
 		break;
 	case SQLITE_TEXT:
-		value.kind = PEAL_VALUE_TEXT;
-		value.as.text.data = (const char *)sqlite3_value_text(from);
-		value.as.text.size = (size_t)sqlite3_value_bytes(from);
+		ret_value->kind = PEAL_VALUE_TEXT;
+		ret_value->as.text.data = (const char *)sqlite3_value_text(from);
+		ret_value->as.text.size = (size_t)sqlite3_value_bytes(from);
 		break;
 	case SQLITE_BLOB:
-		value.kind = PEAL_VALUE_BYTES;
-		value.as.text.data = sqlite3_value_blob(from);
-		value.as.text.size = (size_t)sqlite3_value_bytes(from);
+		ret_value->kind = PEAL_VALUE_BYTES;
+		ret_value->as.text.data = sqlite3_value_blob(from);
+		ret_value->as.text.size = (size_t)sqlite3_value_bytes(from);
 		break;
 	default:
+		*ret_value = peal_value_null();
 		break;
 	}
-	return value;
 }
 
 /* 15 digits, which are what was written, whatever the locale puts between the first and the others. */
@@ -354,7 +353,7 @@ static int step(struct peal__statement *s, const uint8_t *kinds, struct peal_val
 	if (code != SQLITE_ROW)
 		return peal__sqlite_failed(s->connection, code, s->sql, error);
 	for (int i = 0; values && i < (int)s->width; i++) {
-		values[i] = column(s->handle, i);
+		read_column(s->handle, i, &values[i]);
 		/* A text or bytes without memory for it comes as NULL. */
 		if (PEAL_UNLIKELY(
 			    (values[i].kind == PEAL_VALUE_TEXT ||

@@ -56,42 +56,41 @@ static bool is_utc(const char *at, const char *end)
 	return false;
 }
 
-/* Digits at these places and nothing else: false, and the numbers mean nothing, when it is another form. */
-static bool digits_read(const char *text, int count, int *ret)
+/* Two digits; more than 99 when one of them is none. */
+static inline int two(const char *text)
 {
-	unsigned wrong = 0;
+	unsigned tens = (unsigned)(text[0] - '0'), ones = (unsigned)(text[1] - '0');
 
-	*ret = 0;
-	for (int i = 0; i < count; i++) {
-		unsigned digit = (unsigned)(text[i] - '0');
-
-		wrong |= digit > 9;
-		*ret = *ret * 10 + (int)digit;
-	}
-	return !wrong;
+	return tens > 9 || ones > 9 ? 100 : (int)(tens * 10 + ones);
 }
 
 /* The form that peal__timestamp_write() gives, which nearly all are in. */
 static bool own_form_read(const char *text, size_t size, int64_t *ret_microseconds)
 {
-	int year, month, day, hour, minute, second, part = 0;
+	int century, year, month, day, hour, minute, second, part[3] = { 0 };
 	struct peal_date date;
 
 	if ((size != SIZE && size != SIZE_WITH_PART) || text[4] != '-' || text[7] != '-' ||
 	    text[DATE_SIZE] != ' ' || text[13] != ':' || text[16] != ':')
 		return false;
-	if (size == SIZE_WITH_PART &&
-	    (text[SIZE] != '.' || !digits_read(text + SIZE + 1, 6, &part)))
+	for (int i = 0; size == SIZE_WITH_PART && i < 3; i++)
+		part[i] = text[SIZE] == '.' ? two(text + SIZE + 1 + (size_t)i * 2) : 100;
+	century = two(text);
+	year = two(text + 2);
+	month = two(text + 5);
+	day = two(text + 8);
+	hour = two(text + 11);
+	minute = two(text + 14);
+	second = two(text + 17);
+	if (century > 99 || year > 99 || hour > 23 || minute > 59 || second > 59 || part[0] > 99 ||
+	    part[1] > 99 || part[2] > 99)
 		return false;
-	if (!digits_read(text, 4, &year) || !digits_read(text + 5, 2, &month) ||
-	    !digits_read(text + 8, 2, &day) || !digits_read(text + 11, 2, &hour) ||
-	    !digits_read(text + 14, 2, &minute) || !digits_read(text + 17, 2, &second))
-		return false;
-	date = (struct peal_date){ (int16_t)year, (uint8_t)month, (uint8_t)day };
-	if (!peal_date_is_valid(date) || hour > 23 || minute > 59 || second > 59)
+	date = (struct peal_date){ (int16_t)(century * 100 + year), (uint8_t)month, (uint8_t)day };
+	if (!peal_date_is_valid(date))
 		return false;
 	*ret_microseconds = peal_date_to_days(date) * DAY +
-			    ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) + part;
+			    ((hour * 60 + minute) * 60 + second) * INT64_C(1000000) +
+			    (part[0] * 100 + part[1]) * 100 + part[2];
 	return true;
 }
 
