@@ -814,34 +814,11 @@ static int delete_collected(struct collector *c)
 	return r == 0 ? send_affected(c, c->affected) : r;
 }
 
-/* A single row that nobody listens to and nothing refers to needs no transaction. */
-static int delete_alone(struct collector *c, struct peal_instance *instance)
-{
-	const struct peal__model_state *state = peal__state(instance->model);
-	struct peal_value key = peal_key(instance);
-	struct peal__statement *s;
-	int64_t changes = 0;
-	int r = peal__model_statement(state, PEAL__REMOVE, c->connection, &s, c->error);
-
-	if (r == 0)
-		r = peal__statement_run(s, &key, 1, &changes, c->error);
-	if (r < 0)
-		return r;
-	return count_deleted(c, state->model, changes);
-}
-
-static bool is_alone(const struct collector *c)
-{
-	return c->count == 1 && c->models[0].count == 1 && can_delete_fast(c->models[0].state);
-}
-
 static int delete_all(struct collector *c)
 {
 	int r = sort(c);
 
-	if (r == 0 && is_alone(c)) {
-		r = delete_alone(c, c->models[0].items[0]);
-	} else if (r == 0) {
+	if (r == 0) {
 		PEAL_ATOMIC_WITH(r, c->error, .database = c->connection->db->alias,
 				 .no_savepoint = true) {
 			r = delete_collected(c);
@@ -895,6 +872,35 @@ void peal_deleted_fini(struct peal_deleted *deleted)
 	*deleted = (struct peal_deleted){ 0 };
 }
 
+/* A single row that nobody listens to and nothing refers to needs no transaction, and no collecting. */
+static int delete_alone(struct collector *c, struct peal_instance *instance)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+	struct peal_value key = peal_key(instance);
+	struct peal__statement *s;
+	int64_t changes = 0;
+	int r = peal__model_statement(state, PEAL__REMOVE, c->connection, &s, c->error);
+
+	if (r == 0)
+		r = peal__statement_run(s, &key, 1, &changes, c->error);
+	if (r == 0)
+		r = count_deleted(c, state->model, changes);
+	if (r == 0)
+		peal__key_clear(instance);
+	else
+		peal__transaction_break(c->connection);
+	return r;
+}
+
+static int delete_with_others(struct collector *c, struct peal_instance *instance)
+{
+	int r = collect(c, &instance, 1, NULL);
+
+	if (r == 0)
+		r = restricted_check(c);
+	return r == 0 ? delete_all(c) : r;
+}
+
 int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted,
 		struct peal_error *error)
 {
@@ -910,11 +916,8 @@ int peal_delete(struct peal_instance *instance, struct peal_deleted *ret_deleted
 	r = peal__instance_connection(instance, NULL, &c.connection, error);
 	if (r != 0)
 		return r;
-	r = collect(&c, &instance, 1, NULL);
-	if (r == 0)
-		r = restricted_check(&c);
-	if (r == 0)
-		r = delete_all(&c);
+	r = can_delete_fast(peal__state(instance->model)) ? delete_alone(&c, instance)
+							  : delete_with_others(&c, instance);
 	return finish(&c, r, ret_deleted);
 }
 
