@@ -423,13 +423,17 @@ void peal__compile_from(struct peal__compiled *compiled, const struct peal_query
 	compile_list(compiled, " WHERE ", &query->where);
 }
 
+/*
+ * Conditions that have a query in them stand in a query of their own: SQLite 3.40 asks an inner query of an UPDATE when
+ * it first needs it, and that may be after rows have been changed.
+ */
 void peal__compile_where(struct peal__compiled *compiled, const struct peal_query *query)
 {
 	struct peal_query keys = *query;
 
 	peal__compile_begin(compiled, query);
 	compiled->qualified = false;
-	if (query->join_count == 1 && !query->having.first) {
+	if (query->join_count == 1 && !query->having.first && !query->inner) {
 		compile_list(compiled, " WHERE ", &query->where);
 		return;
 	}

@@ -43,8 +43,8 @@ static bool is_extra(const struct peal_query *query, const struct peal__order *o
 
 static bool is_plain(const struct peal_query *query)
 {
-	return query->join_count == 1 && !query->key_only && !query->defers && !query->distinct &&
-	       !query->aggregates && !query->owner.column;
+	return query->join_count == 1 && !query->inner && !query->key_only && !query->defers &&
+	       !query->distinct && !query->aggregates && !query->owner.column;
 }
 
 /* As many as there may be at most. */

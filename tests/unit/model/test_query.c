@@ -502,3 +502,31 @@ TEST(texts_for_numbers)
 		"lab.Person.age has no room for 9223372036854775807");
 	end_models(db);
 }
+
+/* An inner query of an update sees the rows as they were before it, also when it is asked late. */
+TEST(updates_by_inner_queries)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *names = peal_query_new(&person_model);
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_error error = { 0 };
+	int64_t count;
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES"
+	     " (1, 'a', 7, NULL), (2, 'b', 8, 'new'), (3, 'c', 8, 'a')");
+	peal_query_filter_any(query, PEAL_WITH(PEAL_IS(person_model, age, 7),
+					       PEAL_IN_QUERY(person_model, bio, names, "name")));
+	T_OK(peal_query_update(query, PEAL_WITH(PEAL_SET(person_model, name, "new")), &count,
+			       &error));
+	T_INT(count, 2);
+	T_INT(COUNT("lab_person WHERE name = 'new' AND id <> 2"), 2);
+	peal_query_free(query);
+	query = peal_query_new(&person_model);
+	peal_query_filter_any(query, PEAL_WITH(PEAL_IS(person_model, id, 3),
+					       PEAL_IN_QUERY(person_model, bio, names, "name")));
+	T_OK(peal_query_delete(query, NULL, &error));
+	T_INT(COUNT("lab_person"), 1); /* the second one's bio was a name */
+	peal_query_free(query);
+	peal_query_free(names);
+	end_models(db);
+}
