@@ -6,6 +6,7 @@
 #include <peal/bulk.h>
 #include <peal/m2m.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "after_commit.h"
@@ -441,15 +442,14 @@ int peal_m2m_create(struct peal_instance *instance, const char *name, struct pea
 /* "tag_id__in" */
 static const char *in_name(struct change *change, struct peal_query *query, const char *name)
 {
-	size_t size = strlen(name);
-	char *text = peal__arena_alloc(&change->arena, size + sizeof("__in"));
+	size_t size = strlen(name) + sizeof("__in");
+	char *text = peal__arena_alloc(&change->arena, size);
 
 	if (!text) {
 		query->error.code = no_memory(change);
 		return name;
 	}
-	memcpy(text, name, size);
-	memcpy(text + size, "__in", sizeof("__in"));
+	snprintf(text, size, "%s__in", name);
 	return text;
 }
 
