@@ -235,6 +235,28 @@ static bool is_memory(const struct peal_db *db)
 	return strcmp(db->url, ":memory:") == 0;
 }
 
+/* What SQLite would open, to fail at it later, or to lose what is written to it; and what it tells less well. */
+static const char *refusal(const struct peal_db *db, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		return errno == ENOENT && db->options.read_only
+			       ? "there is no such file, and .read_only makes none: check the path"
+			       : NULL;
+	if (S_ISDIR(status.st_mode))
+		return "this is a folder: name a file in it";
+	return S_ISREG(status.st_mode) ? NULL : "this is not a regular file: check the path";
+}
+
+static int refuse(const char *path, const char *why, struct peal_error *error)
+{
+	peal_error_set(error, PEAL_ECONNECTION, "%s: %s", path, why);
+	if (error)
+		memcpy(error->sqlstate, "08001", sizeof(error->sqlstate));
+	return PEAL_ECONNECTION;
+}
+
 static int open_file(struct peal__connection *c, struct peal_error *error)
 {
 	const struct peal_db *db = c->db;
@@ -250,6 +272,8 @@ static int open_file(struct peal__connection *c, struct peal_error *error)
 			"the database URL \"sqlite:%s\" names no file: it must be sqlite:PATH or "
 			"sqlite::memory:",
 			db->url);
+	if (!is_memory(db) && refusal(db, path))
+		return refuse(path, refusal(db, path), error);
 	flags |= db->options.read_only ? SQLITE_OPEN_READONLY
 				       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if (is_memory(db)) {

@@ -388,15 +388,23 @@ TEST_TIMEOUT(every_access_to_the_disk_fails_in_wal_mode, 300)
 
 /* ---- Files that are no use --------------------------------------------------------------------------------------- */
 
-static void is_refused(const char *remedy)
+static void is_refused_with(bool read_only, const char *remedy)
 {
 	struct peal_error error = { 0 };
 	struct peal_db *db;
 
-	T_CODE(peal_db_open(url, &db, &error), PEAL_ECONNECTION);
+	T_CODE(peal_db_open_with(url, &(struct peal_db_options){ .read_only = read_only }, &db,
+				 &error),
+	       PEAL_ECONNECTION);
+	T_STR(error.sqlstate, "08001");
 	T_HAS(error.message, path());
 	T_HAS(error.message, remedy);
 	T_PTR(peal_db_get(NULL), NULL);
+}
+
+static void is_refused(const char *remedy)
+{
+	is_refused_with(false, remedy);
 }
 
 TEST(files_that_cannot_be_opened)
@@ -407,7 +415,17 @@ TEST(files_that_cannot_be_opened)
 	is_refused("the folder must exist");
 	new_file("folder");
 	T_SYS(mkdir(path(), 0700));
-	is_refused("a file that may be opened");
+	is_refused("this is a folder: name a file in it");
+	is_refused_with(true, "this is a folder: name a file in it");
+	new_file("missing.db");
+	is_refused_with(true, "there is no such file, and .read_only makes none");
+	T_INT(access(path(), F_OK), -1);
+	new_file("pipe");
+	T_SYS(mkfifo(path(), 0600));
+	is_refused("this is not a regular file");
+	snprintf(url, sizeof(url), "sqlite:/dev/null"); /* which would take everything */
+	is_refused("this is not a regular file");
+	T_INT(access("/dev/null-ticket", F_OK), -1);
 	new_file("text");
 	memset(text, 'x', sizeof(text));
 	test_write_file(path(), text, sizeof(text));
@@ -463,6 +481,39 @@ TEST(files_without_permission)
 	T_TRUE(give_up_root());
 	is_refused("a file that may be opened");
 	take_root_back();
+}
+
+/* Neither a journal nor a ticket can be made beside the file: it can be read, and nothing is lost. */
+TEST(folder_without_permission)
+{
+	struct peal_error error = { 0 };
+	char folder[512];
+	struct peal_db *db;
+
+	new_file("folder");
+	T_SYS(mkdir(path(), 0700));
+	snprintf(folder, sizeof(folder), "%s", path());
+	strcat(url, "/x.db");
+	db = open_as(NULL, false);
+	exec("CREATE TABLE t (a integer)");
+	exec("INSERT INTO t VALUES (1)");
+	peal_db_close(db);
+	T_SYS(unlink(test_path(folder, "x.db-ticket")));
+	(void)unlink(test_path(folder, "x.db-journal"));
+	open_folders();
+	T_SYS(chmod(path(), 0666));
+	T_SYS(chmod(folder, 0555));
+	T_TRUE(give_up_root());
+	if (peal_db_open(url, &db, &error) != 0)
+		T_FAIL("%s", error.message);
+	T_CODE(peal_db_exec(NULL, "INSERT INTO t VALUES (2)", NULL, NULL, &error), PEAL_EDB);
+	T_STR(error.sqlstate, "25006");
+	T_HAS(error.message, path());
+	T_HAS(error.message, "permissions of the file and its folder");
+	T_INT(number_of("SELECT count(*) FROM t"), 1);
+	peal_db_close(db);
+	take_root_back();
+	T_SYS(chmod(folder, 0700));
 }
 
 TEST(wal_needs_a_ticket)
