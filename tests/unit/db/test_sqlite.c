@@ -176,6 +176,155 @@ TEST(threads_in_memory)
 	write_in_threads(db);
 }
 
+/* ---- Mixed work ------------------------------------------------------------------------------------------------------ */
+
+/* In blocks the table "count" is kept at the number of rows of "t", and beside it the statements outside of blocks. */
+static int add_rows(struct test_random *random, struct peal_error *error)
+{
+	int64_t rows = 1 + (int64_t)test_random_below(random, 30), changed = 0;
+	int r, inner = 0;
+
+	PEAL_ATOMIC(r, error) {
+		r = peal_db_exec(
+			NULL,
+			"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)"
+			" INSERT INTO t (b) SELECT i FROM n",
+			PEAL_PARAMS(PEAL_INT(rows)), &changed, error);
+		if (r == 0) {
+			PEAL_ATOMIC(inner, error) {
+				inner = peal_db_exec(NULL, "DELETE FROM t", NULL, NULL, error);
+				if (inner == 0)
+					inner = PEAL_EUSER; /* undone */
+			}
+			r = inner == PEAL_EUSER ? 0 : inner;
+		}
+		if (r == 0)
+			r = peal_db_exec(NULL, "UPDATE count SET n = n + $1",
+					 PEAL_PARAMS(PEAL_INT(changed)), NULL, error);
+	}
+	return r;
+}
+
+static int remove_rows(struct test_random *random, struct peal_error *error)
+{
+	int64_t changed = 0, most = 0;
+	int r;
+
+	PEAL_ATOMIC(r, error) {
+		most = number_of("SELECT coalesce(max(a), 0) FROM t");
+		r = peal_db_exec(NULL, "DELETE FROM t WHERE a > $1",
+				 PEAL_PARAMS(PEAL_INT(most - (int)test_random_below(random, 20))),
+				 &changed, error);
+		if (r == 0)
+			r = peal_db_exec(NULL, "UPDATE count SET n = n - $1",
+					 PEAL_PARAMS(PEAL_INT(changed)), NULL, error);
+	}
+	return r;
+}
+
+static int write_outside(struct test_random *random, struct peal_error *error)
+{
+	(void)random;
+	return peal_db_exec(NULL, "UPDATE count SET outside = outside + 1", NULL, NULL, error);
+}
+
+/* Others write while it reads; what it sees is of one moment. */
+static int look(struct test_random *random, struct peal_error *error)
+{
+	int r;
+
+	PEAL_ATOMIC_WITH(r, error, .read_only = test_random_below(random, 2)) {
+		T_INT(number_of("SELECT count(*) FROM t"), number_of("SELECT n FROM count"));
+		sched_yield();
+		T_INT(number_of("SELECT count(*) FROM t"), number_of("SELECT n FROM count"));
+	}
+	return r;
+}
+
+static void *mixed_work(void *stream)
+{
+	static int (*const works[])(struct test_random * random,
+				    struct peal_error * error) = { add_rows, remove_rows,
+								   write_outside, look };
+	struct test_random random = test_random_init((uint64_t)(uintptr_t)stream);
+	int64_t *outside = calloc(1, sizeof(*outside));
+
+	for (int i = 0; i < 60; i++) {
+		uint64_t which = test_random_below(&random, PEAL_COUNTOF(works));
+		struct peal_error error = { 0 };
+
+		if (works[which](&random, &error) != 0)
+			T_FAIL("%s", error.message);
+		*outside += works[which] == write_outside;
+	}
+	return outside;
+}
+
+static void mixed_process(bool wal, int process, int report)
+{
+	struct peal_db *db = open_file(&(struct peal_db_options){ .wal = wal });
+	pthread_t threads[4];
+	int64_t outside = 0;
+
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++)
+		T_INT(pthread_create(&threads[i], NULL, mixed_work,
+				     (void *)((uintptr_t)process * 4 + i)),
+		      0);
+	for (size_t i = 0; i < PEAL_COUNTOF(threads); i++) {
+		void *result;
+
+		T_INT(pthread_join(threads[i], &result), 0);
+		outside += *(int64_t *)result;
+		free(result);
+	}
+	peal_db_close(db);
+	T_INT(write(report, &outside, sizeof(outside)), sizeof(outside));
+	_exit(0);
+}
+
+/* 16 of them: four threads in each of four processes. Not one error. */
+static void work_mixed(bool wal)
+{
+	struct peal_db *db = open_file(&(struct peal_db_options){ .wal = wal });
+	int64_t outside, all = 0;
+	int ends[2];
+
+	exec("CREATE TABLE t (a integer PRIMARY KEY, b integer)");
+	exec("CREATE TABLE count (n integer, outside integer)");
+	exec("INSERT INTO count VALUES (0, 0)");
+	peal_db_close(db);
+	T_SYS(pipe(ends));
+	for (int i = 0; i < 4; i++) {
+		pid_t pid = fork();
+
+		T_SYS(pid);
+		if (pid == 0)
+			mixed_process(wal, i, ends[1]);
+	}
+	for (int i = 0; i < 4; i++)
+		wait_for(-1);
+	for (int i = 0; i < 4; i++) {
+		T_INT(read(ends[0], &outside, sizeof(outside)), sizeof(outside));
+		all += outside;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	db = open_file(&(struct peal_db_options){ .wal = wal });
+	T_INT(number_of("SELECT count(*) FROM t"), number_of("SELECT n FROM count"));
+	T_INT(number_of("SELECT outside FROM count"), all);
+	peal_db_close(db);
+}
+
+TEST_TIMEOUT(mixed_work_of_16_without_one_error, 120)
+{
+	work_mixed(false);
+}
+
+TEST_TIMEOUT(mixed_work_of_16_without_one_error_in_wal_mode, 120)
+{
+	work_mixed(true);
+}
+
 static atomic_bool enough;
 static atomic_int commits;
 
