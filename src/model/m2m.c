@@ -446,7 +446,7 @@ static const char *in_name(struct change *change, struct peal_query *query, cons
 	char *text = peal__arena_alloc(&change->arena, size);
 
 	if (!text) {
-		query->error.code = no_memory(change);
+		peal__query_no_memory(query);
 		return name;
 	}
 	snprintf(text, size, "%s__in", name);

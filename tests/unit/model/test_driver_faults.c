@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything that the model layer does with a database, while the database fails: each call of the driver once, alone
- * and together with the rollback that follows; each allocation of SQLite; and on PostgreSQL the connection is cut before
+ * and together with the rollback that follows; each allocation of SQLite, and of the library; and on PostgreSQL the connection is cut before
  * each call. Whatever fails, the error says so, the rows are as before the call or, in a block, before the block (a dump
  * of all tables is compared), nothing was told to be committed, and the same call then works.
  */
@@ -169,7 +169,7 @@ static int bulk(struct peal_error *error)
 	struct person people[3] = { { .id = 0 } };
 	struct peal_instance *rows[3];
 	int64_t count;
-	int r = 0;
+	int r = 0, made;
 
 	for (int i = 0; i < 3; i++) {
 		rows[i] = &people[i].instance;
@@ -179,8 +179,9 @@ static int bulk(struct peal_error *error)
 							PEAL_SET(person_model, name, "bulk")),
 					      error);
 	}
+	made = r;
 	PEAL_ATOMIC(r, error) {
-		r = peal_bulk_create(&person_model, rows, 3, NULL, error);
+		r = made ? made : peal_bulk_create(&person_model, rows, 3, NULL, error);
 		for (int i = 0; i < 3; i++)
 			people[i].age = 60 + i;
 		if (r == 0)
@@ -363,6 +364,8 @@ static int remove_heard(struct peal_error *error)
 	struct peal_scope scope = { 0 };
 	int r = PEAL_CONNECT(peal_pre_delete, quiet, .sender = &person_model, .scope = &scope);
 
+	if (r < 0)
+		peal_error_set(error, r, "%s", peal_strerror(r));
 	if (r == 0)
 		r = peal_query_delete(query, NULL, error);
 	T_OK(peal_scope_end(&scope));
@@ -445,6 +448,8 @@ enum fault {
 	CUT,             /* the connection is cut before it */
 	NO_MEMORY,       /* SQLite's allocation is refused */
 	NO_MEMORY_AGAIN, /* and so are all that follow */
+	OURS,            /* the library's allocation is refused */
+	OURS_AGAIN,      /* and so are all that follow */
 };
 
 static const struct peal__driver *real;
@@ -523,7 +528,7 @@ static sqlite3_mem_methods memory;
 
 static bool has_no_memory(void)
 {
-	if (fault < NO_MEMORY || countdown == 0 || --countdown > 0)
+	if (fault < NO_MEMORY || fault > NO_MEMORY_AGAIN || countdown == 0 || --countdown > 0)
 		return false;
 	countdown = fault == NO_MEMORY_AGAIN;
 	return failed = true;
@@ -557,12 +562,16 @@ static void arm(struct peal_db *db, enum fault how, int nth)
 	failed = rollback_failed = false;
 	countdown = nth;
 	db->driver = &faulty;
+	if (how >= OURS)
+		test_alloc_fail((size_t)nth, how == OURS_AGAIN);
 }
 
 static void disarm(struct peal_db *db)
 {
 	countdown = 0;
 	db->driver = real;
+	failed |= test_alloc_failed() > 0;
+	test_alloc_fail(0, false);
 }
 
 static void is_told(size_t step, int nth, int r, const struct peal_error *error)
@@ -704,37 +713,53 @@ static void forget_statements(void)
 {
 	char sql[40];
 
-	for (int i = 0; i < PEAL__STATEMENTS_MAX; i++) {
+	/* On PostgreSQL that takes long. */
+	for (int i = 0; i < PEAL__STATEMENTS_MAX && !runs_on("postgresql"); i++) {
 		snprintf(sql, sizeof(sql), "SELECT %d", i);
 		number_of(sql);
 	}
 }
 
 /* All of the first, then fewer and fewer of the thousands. */
-static void memory_ends(bool (*work)(struct peal_db *db, enum fault how, int nth))
+static void memory_ends(bool (*work)(struct peal_db *db, enum fault how, int nth), enum fault first)
 {
 	struct test_random random = test_random_init(0);
-	struct peal_db *db;
+	struct peal_db *db = begin_to_fail();
+	uint64_t few = !runs_on("sqlite-memory") ? 5 : first == OURS ? 150 : 50;
 	int nth;
 
-	if (!runs_on("sqlite-memory"))
-		return;
-	watch_memory();
-	db = begin_to_fail();
-	for (int how = NO_MEMORY; how <= NO_MEMORY_AGAIN; how++) {
+	for (int how = (int)first; how <= (int)first + 1; how++) {
 		for (nth = 1; work(db, (enum fault)how, nth); forget_statements())
-			nth += 1 + (int)test_random_below(&random, (uint64_t)nth / 50 + 1);
-		T_TRUE(nth > 1000);
+			nth += 1 + (int)test_random_below(&random, (uint64_t)nth / few + 1);
+		T_TRUE(nth > 200);
 	}
 	end_of_faults(db);
 }
 
+static void memory_of_sqlite_ends(bool (*work)(struct peal_db *db, enum fault how, int nth))
+{
+	if (!runs_on("sqlite-memory"))
+		return;
+	watch_memory();
+	memory_ends(work, NO_MEMORY);
+}
+
 TEST_TIMEOUT(memory_of_sqlite_ends, 300)
 {
-	memory_ends(alone);
+	memory_of_sqlite_ends(alone);
 }
 
 TEST_TIMEOUT(memory_of_sqlite_ends_in_a_block, 300)
 {
-	memory_ends(together);
+	memory_of_sqlite_ends(together);
+}
+
+TEST_TIMEOUT(memory_of_the_library_ends, 300)
+{
+	memory_ends(alone, OURS);
+}
+
+TEST_TIMEOUT(memory_of_the_library_ends_in_a_block, 300)
+{
+	memory_ends(together, OURS);
 }
