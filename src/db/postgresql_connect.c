@@ -140,16 +140,20 @@ static int told(const PGresult *result, const char *sqlstate, const char *sql,
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+	/* What the server has too little of, a full disk for example, comes with what to do about it. */
+	const char *hint = strncmp(sqlstate, "53", 2) == 0
+				   ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT)
+				   : NULL;
 	int code = meaning_of(sqlstate);
 
 	if (strcmp(sqlstate, "42601") == 0 && function &&
 	    strcmp(function, "exec_parse_message") == 0)
 		code = PEAL_EINVAL;
 	/* A long statement must leave room for what is wrong with it. */
-	peal_error_set(error, code, "%.*s%s: %s%s%s", SQL_SHOWN, sql,
+	peal_error_set(error, code, "%.*s%s: %s%s%s%s%s", SQL_SHOWN, sql,
 		       strlen(sql) > SQL_SHOWN ? "..." : "",
 		       message ? message : "an error without words", detail ? ": " : "",
-		       detail ? detail : "");
+		       detail ? detail : "", hint ? ": " : "", hint ? hint : "");
 	if (!error)
 		return code;
 	set_sqlstate(error, sqlstate);

@@ -441,6 +441,22 @@ TEST(disk_of_the_server_is_full)
 	peal_db_close(db);
 }
 
+/* As a full disk gives it, with what to do about it. */
+TEST(lack_of_room_comes_with_its_remedy)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+
+	T_CODE(peal_db_exec(NULL,
+			    "DO $$ BEGIN RAISE disk_full USING MESSAGE = 'no space', "
+			    "HINT = 'Make room.'; END $$",
+			    NULL, NULL, &error),
+	       PEAL_EDB);
+	T_STR(error.sqlstate, "53100");
+	T_HAS(error.message, "no space: Make room.");
+	peal_db_close(db);
+}
+
 TEST(plan_that_is_out_of_date)
 {
 	struct peal_db *db = open_database();
