@@ -226,14 +226,19 @@ struct index {
 };
 
 /* A name that PostgreSQL would cut ends with a number made of all of it, so that no two are alike. */
-static void add_index_name(struct peal__text *sql, struct peal__text *name)
+static void add_cut_name(struct peal__text *sql, struct peal__text *name)
 {
 	uint32_t hash = 2166136261u;
+	size_t end = IDENTIFIER_MAX - 9;
 
 	for (size_t i = 0; i < name->size; i++)
 		hash = (hash ^ (unsigned char)name->data[i]) * 16777619u;
-	if (!name->failed && name->size > IDENTIFIER_MAX)
-		snprintf(name->data + IDENTIFIER_MAX - 9, 10, "_%08lx", (unsigned long)hash);
+	if (!name->failed && name->size > IDENTIFIER_MAX) {
+		/* Not inside of a letter. */
+		while (end && (name->data[end] & 0xc0) == 0x80)
+			end--;
+		snprintf(name->data + end, 10, "_%08lx", (unsigned long)hash);
+	}
 	peal__text_add_name(sql, name->failed ? "" : name->data);
 	sql->failed |= name->failed;
 	peal__text_fini(name);
@@ -252,7 +257,7 @@ static int create_index(struct peal__connection *c, const struct peal__model_sta
 	peal__text_add(&name, index->suffix);
 	peal__text_add(&sql, index->unique ? "CREATE UNIQUE INDEX IF NOT EXISTS "
 					   : "CREATE INDEX IF NOT EXISTS ");
-	add_index_name(&sql, &name);
+	add_cut_name(&sql, &name);
 	peal__text_add(&sql, " ON ");
 	peal__text_add_name(&sql, state->table);
 	for (size_t i = 0; i < index->count; i++) {
@@ -303,14 +308,12 @@ static int refer_to_later(struct peal__connection *c, const struct peal__model_s
 		peal__text_add(&sql, "ALTER TABLE ");
 		peal__text_add_name(&sql, state->table);
 		peal__text_add(&sql, " ADD CONSTRAINT ");
-		peal__text_add_name(&sql, name.failed ? "" : name.data);
+		add_cut_name(&sql, &name);
 		peal__text_add(&sql, " FOREIGN KEY (");
 		peal__text_add_name(&sql, column->db_name);
 		peal__text_add(&sql, ")");
 		add_references(&sql, column);
 		peal__text_add(&sql, dialect->add_reference[1]);
-		sql.failed |= name.failed;
-		peal__text_fini(&name);
 		r = run(c, &sql, error);
 	}
 	return r;

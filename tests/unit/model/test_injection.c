@@ -108,6 +108,49 @@ static void must(int r, const struct peal_error *error)
 		T_FAIL("%d: %s", r, error->message);
 }
 
+/* Refers twice to a table that is made later; PostgreSQL cuts the names of what belongs to it. */
+struct lengthy {
+	struct peal_instance instance;
+	int64_t id;
+	int64_t first_id;
+	struct hostile *first;
+	int64_t second_id;
+	struct hostile *second;
+};
+PEAL_MODEL_DECLARE(lengthy_model, struct lengthy);
+
+static const struct peal_field lengthy_fields[] = {
+	PEAL_ID(struct lengthy, id),
+	PEAL_FOREIGN_KEY(struct lengthy, first, hostile_model, PEAL_CASCADE, .null = true,
+			 .related_name = "firsts"),
+	PEAL_FOREIGN_KEY(struct lengthy, second, hostile_model, PEAL_CASCADE, .null = true,
+			 .related_name = "seconds"),
+};
+/* Its 54th byte is in the middle of a letter. */
+#define LENGTHY "a_table_with_a_name_that_is_so_long_that_it_is_cut_in\xf0\x9f\x98\x80"
+PEAL_MODEL_DEFINE(lengthy_model, struct lengthy, .app = "lab", .name = "Lengthy",
+		  .table = LENGTHY "_xxxxx", .fields = PEAL_FIELDS(lengthy_fields));
+
+TEST(names_that_are_too_long)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+	struct lengthy row;
+
+	for (int i = 0; i < 2; i++) {
+		must(PEAL_MODELS_REGISTER(&error, &lengthy_model, &hostile_model), &error);
+		must(peal_models_create_tables(NULL, &error), &error);
+	}
+	T_CODE(lengthy_model_create(&row, PEAL_WITH(PEAL_SET(lengthy_model, first_id, 99)), &error),
+	       PEAL_EINTEGRITY);
+	T_CODE(lengthy_model_create(&row, PEAL_WITH(PEAL_SET(lengthy_model, second_id, 99)),
+				    &error),
+	       PEAL_EINTEGRITY);
+	must(lengthy_model_create(&row, NULL, &error), &error);
+	peal_fini(&row.instance);
+	end_models(db);
+}
+
 /* ---- Texts ----------------------------------------------------------------------------------------------------------- */
 
 #define TEXTS_MAX (PEAL_COUNTOF(hostile_texts) + 1)
