@@ -398,8 +398,7 @@ static void expect(size_t use, const char *name, const char *says)
 TEST(every_function_says_what_there_is)
 {
 	static const char *const choices[] = {
-		[PATHS] = "lab.Book has no field \"nothing\"; there are id, title, owner, marks, "
-			  "likes",
+		[PATHS] = "lab.Book has no field \"nothing\"; there are id, title, owner, marks",
 		[FIELDS] = "lab.Book has no field \"nothing\"; there are id, title, owner",
 		[RELATIONS] = "lab.Book has no relation \"nothing\"; there are owner, marks, likes",
 		[FORWARD] = "lab.Book has no relation \"nothing\"; there are owner",
