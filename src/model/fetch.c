@@ -556,6 +556,13 @@ int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
 	return r;
 }
 
+static void close_statement(struct peal_stream *stream)
+{
+	if (stream->open)
+		reader_end(&stream->reader);
+	stream->open = false;
+}
+
 static int read_chunk(struct peal_stream *stream, struct peal_error *error)
 {
 	struct reader *reader = &stream->reader;
@@ -569,13 +576,13 @@ static int read_chunk(struct peal_stream *stream, struct peal_error *error)
 			r = add_row(stream->query, stream->rows, reader->db, reader->values,
 				    reader->width, error);
 	}
-	if (r != 0) {
-		reader_end(reader);
-		stream->open = false;
-	}
+	if (r != 0)
+		close_statement(stream);
 	if (r == 0 || r == PEAL_DONE)
 		r = peal__prefetch_run(stream->query->prefetches, stream->rows->items,
 				       stream->rows->count, error);
+	if (r != 0)
+		close_statement(stream); /* its rows will be missing */
 	return r;
 }
 
@@ -625,9 +632,7 @@ int peal_stream_next(struct peal_stream *stream, struct peal_instance **ret_inst
 	}
 	peal__owned_free(stream->instance);
 	*stream->instance = (struct peal_instance){ 0 };
-	if (stream->open)
-		reader_end(reader);
-	stream->open = false;
+	close_statement(stream);
 	return r;
 }
 
@@ -637,8 +642,7 @@ void peal_stream_free(struct peal_stream *stream)
 		return;
 	peal_fini(stream->instance);
 	peal_rows_free(stream->rows);
-	if (stream->open)
-		reader_end(&stream->reader);
+	close_statement(stream);
 	peal_query_free(stream->query);
 	peal__db_free(stream);
 }

@@ -460,12 +460,15 @@ static int group_rows(struct loading *loading)
 static int attach(struct loading *loading, const struct key *key, size_t first, size_t end)
 {
 	const struct peal__relation *relation = &loading->node->relation;
+	int r;
 
 	if (first == end)
 		return 0;
-	peal__object_set(relation->forward, peal__row(key->instance),
-			 loading->loaded->items[first]);
-	return prefetched_add(key->instance, relation, loading->loaded, 0, 0, loading->error);
+	r = prefetched_add(key->instance, relation, loading->loaded, 0, 0, loading->error);
+	if (r == 0)
+		peal__object_set(relation->forward, peal__row(key->instance),
+				 loading->loaded->items[first]);
+	return r;
 }
 
 static int give(struct loading *loading, const struct key *key, size_t first, size_t end)

@@ -4,6 +4,7 @@
 
 #include <peal/bulk.h>
 #include <peal/m2m.h>
+#include <peal/model_signals.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -332,6 +333,44 @@ TEST(streams_prefetch_in_chunks)
 	T_INT(count, 2000);
 	peal_stream_free(stream);
 	peal_query_free(query);
+	end_models(db);
+}
+
+static int refuse_first(struct peal_call *call, const struct peal_post_init_args *args)
+{
+	bool *refused = call->user;
+
+	(void)args;
+	if (*refused)
+		return 0;
+	*refused = true;
+	return peal_error_set(call->error, PEAL_ECANCELED, "not this one");
+}
+
+/* Those who go on asking must not miss rows without knowing. */
+TEST(a_stream_ends_with_an_error_of_its_prefetch)
+{
+	struct peal_db *db = begin();
+	struct peal_query *query;
+	struct peal_stream *stream;
+	struct peal_instance *instance;
+	struct peal_error error = { 0 };
+	struct peal_scope scope = { 0 };
+	bool refused = false;
+
+	exec("INSERT INTO lab_person (id, name, age) "
+	     "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 4399) "
+	     "SELECT i, 'p', 1 FROM n");
+	T_OK(PEAL_CONNECT(peal_post_init, refuse_first, .user = &refused, .scope = &scope,
+			  .sender = &article_model));
+	query = ordered(&person_model);
+	peal_query_prefetch(query, "article");
+	T_OK(peal_query_stream(query, &stream, &error));
+	T_CODE(peal_stream_next(stream, &instance, &error), PEAL_ECANCELED);
+	T_CODE(peal_stream_next(stream, &instance, &error), PEAL_DONE);
+	peal_stream_free(stream);
+	peal_query_free(query);
+	T_OK(peal_scope_end(&scope));
 	end_models(db);
 }
 
@@ -738,6 +777,30 @@ TEST(allocations)
 		int r = prefetch_for_stream();
 
 		T_CODE(r, test_alloc_failed() ? PEAL_ENOMEM : 0);
+	}
+	end_models(db);
+}
+
+/* What an instance refers to is there, however far the prefetch has come. */
+TEST(a_failed_prefetch_attaches_nothing_that_is_gone)
+{
+	struct peal_db *db = begin();
+
+	for (size_t nth = 1, failed = 1; failed; nth++) {
+		struct article article;
+		struct peal_error error = { 0 };
+		int r;
+
+		T_OK(article_model_get(&article, PEAL_WITH(PEAL_IS(article_model, id, 3)), &error));
+		test_alloc_fail(nth, false);
+		r = PEAL_PREFETCH(&article.instance, &error, "author");
+		failed = test_alloc_failed();
+		test_alloc_fail(0, false);
+		T_CODE(r, failed ? PEAL_ENOMEM : 0);
+		T_TRUE(article.author || failed);
+		if (article.author)
+			T_STR(article.author->name, "Bo");
+		peal_fini(&article.instance);
 	}
 	end_models(db);
 }
