@@ -159,8 +159,8 @@ PEAL_API const char *peal_bulk_operation_name(uint32_t operation);
  *	}
  *	PEAL_CONNECT(peal_post_bulk, drop_cached, .sender = &student_model);
  *
- * While a receiver is connected for the model, updates and deletions by query give their keys back (RETURNING), and
- * an update by query has a transaction of its own; it stays one statement, and no row is loaded.
+ * While a receiver is connected for the model, updates by query and deletions give their keys back (RETURNING), and an
+ * update by query has a transaction of its own; it stays one statement, and no row is loaded.
  */
 struct PEAL_NAMED_ONLY peal_post_bulk_args {
 	uint32_t operation; /* enum peal_bulk_operation */

@@ -682,13 +682,16 @@ static int affected_of(struct collector *c, const struct peal__model_state *stat
 
 	for (*ret = c->affected; *ret; *ret = (*ret)->next)
 		if ((*ret)->state == state &&
-		    (column ? (*ret)->fields.count && (*ret)->fields.items[0] == column->name
-			    : !(*ret)->fields.count))
+		    (column ? (*ret)->field_count && (*ret)->fields[0] == column->name
+			    : !(*ret)->field_count))
 			return 0;
 	r = peal__affected_new(state, column ? PEAL_QUERY_UPDATED : PEAL_QUERY_DELETED, ret,
 			       c->error);
 	if (r < 0 || !*ret)
 		return r;
+	/* The row that peal_delete() was given is no bulk. */
+	if (!column && c->origin.instance && c->origin.instance->model == state->model)
+		(*ret)->except = peal_key(c->origin.instance);
 	(*ret)->next = c->affected;
 	c->affected = *ret;
 	return column ? peal__affected_add_field(*ret, column->name, c->error) : 0;
@@ -703,8 +706,7 @@ static int send_affected(struct collector *c, struct peal__affected *affected)
 }
 
 static int delete_in(struct collector *c, const struct peal__model_state *state, size_t column,
-		     const struct peal_value *keys, size_t count, struct peal__affected *affected,
-		     int64_t *ret_total)
+		     const struct peal_value *keys, size_t count, struct peal__affected *affected)
 {
 	int64_t total = 0;
 	int r = 0;
@@ -720,7 +722,6 @@ static int delete_in(struct collector *c, const struct peal__model_state *state,
 		r = peal__affected_run(affected, &compiled, c->connection, &changes, c->error);
 		total += changes;
 	}
-	*ret_total = total;
 	return r == 0 && total ? count_deleted(c, state->model, total) : r;
 }
 
@@ -755,44 +756,26 @@ static int delete_fast(struct collector *c, const struct by_query *fast)
 {
 	const struct peal__model_state *state = fast->by->model;
 	struct peal__affected *affected;
-	int64_t total;
 	int r = affected_of(c, state, NULL, &affected);
 
 	if (r < 0)
 		return r;
-	return delete_in(c, state, fast->by->column, fast->keys, fast->count, affected, &total);
-}
-
-/* The row that peal_delete() was given is no bulk. */
-static int gather_collected(struct collector *c, const struct collected *model, int64_t total)
-{
-	const struct peal_instance *except = c->origin.instance;
-	struct peal__affected *affected;
-	int r = affected_of(c, model->state, NULL, &affected);
-
-	if (r < 0 || !affected)
-		return r;
-	affected->instances = model->items;
-	affected->instance_count = model->count;
-	affected->except = except;
-	affected->rows +=
-		total - (except && except->model == model->state->model && total > 0 ? 1 : 0);
-	return 0;
+	return delete_in(c, state, fast->by->column, fast->keys, fast->count, affected);
 }
 
 static int delete_model(struct collector *c, struct collected *model)
 {
+	struct peal__affected *affected;
 	struct peal_value *keys = NULL;
-	int64_t total = 0;
 	int r;
 
 	if (!model->count)
 		return 0;
 	r = keys_of(c, model->items, model->count, &keys);
 	if (r == 0)
-		r = delete_in(c, model->state, model->state->key, keys, model->count, NULL, &total);
+		r = affected_of(c, model->state, NULL, &affected);
 	if (r == 0)
-		r = gather_collected(c, model, total);
+		r = delete_in(c, model->state, model->state->key, keys, model->count, affected);
 	if (is_silent(model->state) ||
 	    (!peal_signal_is_heard(&peal_post_delete) && !peal__is_awaited(&peal_post_delete)))
 		return r;
@@ -879,8 +862,10 @@ static int delete_alone(struct collector *c, struct peal_instance *instance)
 	struct peal_value key = peal_key(instance);
 	struct peal__statement *s;
 	int64_t changes = 0;
-	int r = peal__model_statement(state, PEAL__REMOVE, c->connection, &s, c->error);
+	int r = count_deleted(c, state->model, 0); /* there is memory for it, then */
 
+	if (r == 0)
+		r = peal__model_statement(state, PEAL__REMOVE, c->connection, &s, c->error);
 	if (r == 0)
 		r = peal__statement_run(s, &key, 1, &changes, c->error);
 	if (r == 0)
@@ -940,11 +925,13 @@ static int delete_by_query(struct collector *c, struct peal_query *query)
 					       c->error);
 		if (r == 0)
 			r = peal__affected_send(affected, c->connection, c->error);
+		if (r == 0 && changes)
+			r = count_deleted(c, query->model, changes);
 	}
 	peal__compiled_fini(&compiled);
 	if (r < 0)
 		peal__transaction_break(c->connection);
-	return r == 0 && changes ? count_deleted(c, query->model, changes) : r;
+	return r;
 }
 
 /* Each row once, also when it is reached over several others. */

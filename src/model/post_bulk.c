@@ -68,25 +68,24 @@ int peal__affected_add(struct peal__affected *affected, const struct peal_value 
 int peal__affected_add_field(struct peal__affected *affected, const char *name,
 			     struct peal_error *error)
 {
-	struct peal_names *fields = &affected->fields;
-
-	if (!fields->items)
-		fields->items = peal__arena_alloc(&affected->arena,
-						  affected->state->count * sizeof(char *));
-	if (!fields->items)
+	if (!affected->fields)
+		affected->fields = peal__arena_alloc(&affected->arena,
+						     affected->state->count * sizeof(char *));
+	if (!affected->fields)
 		return no_memory(error);
-	for (size_t i = 0; i < fields->count; i++)
-		if (strcmp(fields->items[i], name) == 0)
+	for (size_t i = 0; i < affected->field_count; i++)
+		if (strcmp(affected->fields[i], name) == 0)
 			return 0;
-	((const char **)(uintptr_t)fields->items)[fields->count++] = name;
+	affected->fields[affected->field_count++] = name;
 	return 0;
 }
 
 static int run_returning(struct peal__affected *affected, struct peal__compiled *compiled,
-			 struct peal__connection *c, struct peal_error *error)
+			 struct peal__connection *c, int64_t *ret_changes, struct peal_error *error)
 {
 	const struct peal__model_state *state = affected->state;
 	struct peal__statement *s = NULL;
+	int64_t changes = 0;
 	struct peal_value key;
 	int r;
 
@@ -95,12 +94,17 @@ static int run_returning(struct peal__affected *affected, struct peal__compiled 
 	r = peal__compiled_start(compiled, c, &s, error);
 	while (r == 0) {
 		r = peal__statement_step(s, &state->value_kinds[state->key], &key, error);
-		if (r == 0)
+		changes += r == 0;
+		if (r == 0 && !peal_value_equal(key, affected->except))
 			r = peal__affected_add(affected, &key, error);
 	}
 	if (s)
 		peal__statement_put(s);
-	return r == PEAL_DONE ? 0 : r;
+	if (r != PEAL_DONE)
+		return r;
+	if (ret_changes)
+		*ret_changes = changes;
+	return 0;
 }
 
 int peal__affected_run(struct peal__affected *affected, struct peal__compiled *compiled,
@@ -112,10 +116,8 @@ int peal__affected_run(struct peal__affected *affected, struct peal__compiled *c
 	if (!affected)
 		return peal__compiled_run(compiled, c, ret_changes, error);
 	before = affected->count;
-	r = run_returning(affected, compiled, c, error);
+	r = run_returning(affected, compiled, c, ret_changes, error);
 	affected->rows += (int64_t)(affected->count - before);
-	if (r == 0 && ret_changes)
-		*ret_changes = (int64_t)(affected->count - before);
 	return r;
 }
 
@@ -161,15 +163,17 @@ int peal__affected_send(struct peal__affected *affected, struct peal__connection
 			struct peal_error *error)
 {
 	struct peal_post_bulk_args args;
+	struct peal_names fields;
 	int r = 0;
 
 	if (!affected || !affected->rows)
 		return 0;
+	fields = (struct peal_names){ affected->fields, affected->field_count };
 	args = (struct peal_post_bulk_args){
 		.operation = affected->operation,
 		.database = c->db->alias,
 		.rows = affected->rows,
-		.fields = affected->fields.count ? &affected->fields : NULL,
+		.fields = fields.count ? &fields : NULL,
 		.affected = affected,
 	};
 	if (peal__is_awaited(&peal_post_bulk))
@@ -194,8 +198,7 @@ int peal_bulk_keys(const struct peal_post_bulk_args *args, const struct peal_par
 		const struct peal_instance *instance = *affected->instances;
 		struct peal_value key = peal_key(instance);
 
-		if (instance != affected->except)
-			r = peal__affected_add(affected, &key, error);
+		r = peal__affected_add(affected, &key, error);
 		if (r == 0) {
 			affected->instances++;
 			affected->instance_count--;

@@ -19,10 +19,11 @@ struct peal__affected {
 	const struct peal__model_state *state;
 	uint32_t operation; /* enum peal_bulk_operation */
 	int64_t rows;
-	struct peal_names fields;               /* none: all */
+	const char **fields; /* none: all; room for all of the model */
+	size_t field_count;
 	struct peal_instance *const *instances; /* whose keys are to be added; or NULL */
 	size_t instance_count;
-	const struct peal_instance *except; /* but for this one */
+	struct peal_value except; /* the key of a row that is not told of; null: none */
 	struct peal_value *keys;
 	size_t count, capacity;
 	struct peal_params params; /* the keys, as they are handed out */

@@ -274,3 +274,45 @@ TEST(set_default_is_for_the_rows_that_were_there)
 	peal_fini(&first.instance);
 	end_models(db);
 }
+
+/* What says that nothing was done has done nothing. */
+TEST(out_of_memory_undoes_all)
+{
+	struct peal_db *db = begin_models();
+
+	for (size_t nth = 1, failed = 1; failed; nth++) {
+		struct peal_query *query = peal_query_new(&ticket_model);
+		struct peal_deleted deleted = { 0 };
+		struct peal_error error = { 0 };
+		int r;
+
+		exec("DELETE FROM lab_ticket");
+		exec("INSERT INTO lab_ticket VALUES ('A', 'x'), ('B', 'x')");
+		test_alloc_fail(nth, false);
+		r = peal_query_delete(query, &deleted, &error);
+		failed = test_alloc_failed();
+		test_alloc_fail(0, false);
+		T_CODE(r, failed ? PEAL_ENOMEM : 0);
+		T_INT(COUNT("lab_ticket"), failed ? 2 : 0);
+		T_INT(deleted.total, failed ? 0 : 2);
+		peal_deleted_fini(&deleted);
+		peal_query_free(query);
+	}
+	for (size_t nth = 1, failed = 1; failed; nth++) {
+		struct peal_error error = { 0 };
+		struct ticket ticket;
+		int r;
+
+		exec("DELETE FROM lab_ticket");
+		exec("INSERT INTO lab_ticket VALUES ('A', 'x')");
+		T_OK(ticket_model_get(&ticket, NULL, &error));
+		test_alloc_fail(nth, false);
+		r = peal_delete(&ticket.instance, NULL, &error);
+		failed = test_alloc_failed();
+		test_alloc_fail(0, false);
+		T_CODE(r, failed ? PEAL_ENOMEM : 0);
+		T_INT(COUNT("lab_ticket"), failed ? 1 : 0);
+		peal_fini(&ticket.instance);
+	}
+	end_models(db);
+}

@@ -273,6 +273,50 @@ TEST(what_goes_along_with_a_deletion)
 	end(db);
 }
 
+static int delete_before(struct peal_call *call, const struct peal_pre_delete_args *args)
+{
+	(void)args;
+	if (call->user)
+		exec(call->user);
+	call->user = NULL;
+	return 0;
+}
+
+/* The keys are those of the rows that there were, and as many, also when one was gone before. */
+TEST(rows_that_were_gone)
+{
+	static const char *const gone[][2] = {
+		{ "DELETE FROM lab_comment WHERE id = 2", "lab.Comment delete 1: 4; " },
+		{ "DELETE FROM lab_comment WHERE id = 1", "lab.Comment delete 2: 2 4; " },
+		{ "DELETE FROM lab_comment WHERE id > 1", "" },
+	};
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+
+	three_people();
+	for (size_t i = 0; i < PEAL_COUNTOF(gone); i++) {
+		struct peal_deleted deleted;
+		struct comment comment;
+
+		exec("DELETE FROM lab_article");
+		exec("INSERT INTO lab_article (id, title, slug, word_count) VALUES (5, 'a', 'a', 0)");
+		exec("INSERT INTO lab_comment (id, article_id, parent_id, text) VALUES "
+		     "(1, 5, NULL, ''), (2, 5, 1, ''), (4, 5, 1, '')");
+		told[0] = '\0';
+		T_OK(comment_model_get(&comment, PEAL_WITH(PEAL_IS(comment_model, id, 1)), &error));
+		T_OK(PEAL_CONNECT(peal_pre_delete, delete_before, .user = (void *)gone[i][0],
+				  .sender = &comment_model));
+		T_OK(peal_delete(&comment.instance, &deleted, &error));
+		T_OK(PEAL_DISCONNECT(peal_pre_delete, delete_before, .user = (void *)gone[i][0],
+				     .sender = &comment_model));
+		T_STR(told, gone[i][1]);
+		T_INT(deleted.total, i == 2 ? 1 : 2);
+		peal_deleted_fini(&deleted);
+		peal_fini(&comment.instance);
+	}
+	end(db);
+}
+
 TEST(everything_of_a_deletion_by_query)
 {
 	struct peal_db *db = begin();
