@@ -52,6 +52,7 @@ lint:
 
 install: BUILD = build/install
 install:
+	@tools/setup build
 	@$(CONFIGURE)
 	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX)) --libdir=$(LIBDIR) \
 		-Dtests=false -Dexamples=false -Dbench=false

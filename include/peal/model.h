@@ -431,6 +431,8 @@ struct PEAL_NAMED_ONLY peal_model {
  *	student_model_init(&s, values, &error)          peal_init()
  *	student_model_create(&s, values, &error)        peal_create()
  *	student_model_get(&s, conditions, &error)       peal_get()
+ *	student_model_get_or_create(&s, conditions, defaults, &created, &error)         peal_get_or_create()
+ *	student_model_update_or_create(&s, conditions, defaults, &created, &error)      peal_update_or_create()
  */
 #define PEAL_MODEL_DECLARE(model_, struct_)                                                       \
 	typedef struct_ model_##_row;                                                             \
@@ -456,6 +458,22 @@ struct PEAL_NAMED_ONLY peal_model {
 		struct_ *row, const struct peal_named_list *conditions, struct peal_error *error) \
 	{                                                                                         \
 		return peal_get(&model_, &row->instance, NULL, conditions, error);                \
+	}                                                                                         \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_get_or_create(                    \
+		struct_ *row, const struct peal_named_list *conditions,                           \
+		const struct peal_named_list *defaults, bool *ret_created,                        \
+		struct peal_error *error)                                                         \
+	{                                                                                         \
+		return peal_get_or_create(&model_, &row->instance, NULL, conditions, defaults,    \
+					  ret_created, error);                                    \
+	}                                                                                         \
+	PEAL__UNUSED PEAL_MUST_CHECK static inline int model_##_update_or_create(                 \
+		struct_ *row, const struct peal_named_list *conditions,                           \
+		const struct peal_named_list *defaults, bool *ret_created,                        \
+		struct peal_error *error)                                                         \
+	{                                                                                         \
+		return peal_update_or_create(&model_, &row->instance, NULL, conditions, defaults, \
+					     ret_created, error);                                 \
 	}                                                                                         \
 	struct peal_model
 
@@ -558,11 +576,14 @@ enum peal_operation {
  *
  * A relation takes an instance under its name, and a key under that of its key:
  *	PEAL_SET(profile_model, user, &user->instance)    PEAL_SET(profile_model, user_id, user->id)
- * The value may also be a struct peal_value (PEAL_NULL).
+ * The value may also be a struct peal_value (PEAL_NULL), or a struct written in place:
+ *	PEAL_SET(book_model, price, (struct peal_decimal){ 1250, 2 })                     12.50
+ *	PEAL_SET(author_model, born, (struct peal_date){ 1974, 5, 1 })
  */
-#define PEAL_SET(model_, member_, value_)                                                          \
-	{                                                                                          \
-		.name = #member_, .value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+#define PEAL_SET(model_, member_, ...)                                                \
+	{                                                                             \
+		.name = #member_,                                                     \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (__VA_ARGS__)) \
 	}
 #define PEAL_ARG(name_, value_)                    \
 	{                                          \

@@ -66,18 +66,30 @@ PEAL_API void peal_query_exclude(struct peal_query *query,
 				 const struct peal_named_list *conditions);
 
 /* PEAL_WHERE(student_model, name, icontains, "sharma"), and PEAL_IS(student_model, name, "Rahul") for exact. */
-#define PEAL_WHERE(model_, member_, lookup_, value_)                             \
-	{                                                                        \
-		.name = #member_ PEAL__LOOKUP_##lookup_,                         \
-		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+#define PEAL_WHERE(model_, member_, lookup_, ...)                                     \
+	{                                                                             \
+		.name = #member_ PEAL__LOOKUP_##lookup_,                              \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (__VA_ARGS__)) \
 	}
-#define PEAL_IS(model_, member_, value_) PEAL_WHERE(model_, member_, exact, value_)
+#define PEAL_IS(model_, member_, ...) PEAL_WHERE(model_, member_, exact, __VA_ARGS__)
 
 /* PEAL_IS_NULL(article_model, author_id, true) */
 #define PEAL_IS_NULL(model_, member_, null_)                                  \
 	{                                                                     \
 		.name = #member_ "__isnull", .value = peal_value_bool(null_), \
 		.reserved = PEAL__EXISTS(model_, member_)                     \
+	}
+
+/* From low to high, both included: PEAL_RANGE(student_model, age, 6, 10). */
+#define PEAL_RANGE(model_, member_, low_, high_)                                        \
+	{                                                                               \
+		.name = #member_ "__range",                                             \
+		.list =                                                                 \
+			(const struct peal_value[]){                                    \
+				PEAL__VALUE_FOR(((model_##_row *)0)->member_, (low_)),  \
+				PEAL__VALUE_FOR(((model_##_row *)0)->member_, (high_)), \
+			},                                                              \
+		.count = 2                                                              \
 	}
 
 /* One of an array of struct peal_value: PEAL_IN(student_model, id, ids, count). */
@@ -88,10 +100,10 @@ PEAL_API void peal_query_exclude(struct peal_query *query,
 	}
 
 /* Over a relation from several rows: PEAL_WHERE_OF("articles", article_model, title, contains, "C"). */
-#define PEAL_WHERE_OF(path_, model_, member_, lookup_, value_)                   \
-	{                                                                        \
-		.name = path_ "__" #member_ PEAL__LOOKUP_##lookup_,              \
-		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)) \
+#define PEAL_WHERE_OF(path_, model_, member_, lookup_, ...)                           \
+	{                                                                             \
+		.name = path_ "__" #member_ PEAL__LOOKUP_##lookup_,                   \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (__VA_ARGS__)) \
 	}
 
 /* One of those that another query finds, by a column of its: PEAL_IN_QUERY(article_model, author_id, people, "pk"). */
@@ -438,11 +450,11 @@ PEAL_API void peal_query_annotate(struct peal_query *query,
 PEAL_API PEAL_MUST_CHECK int peal_query_update(struct peal_query *query,
 					       const struct peal_named_list *values,
 					       int64_t *ret_count, struct peal_error *error);
-#define PEAL_INCREMENT(model_, member_, value_)                                   \
-	{                                                                         \
-		.name = #member_,                                                 \
-		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (value_)), \
-		.operation = PEAL_ADD                                             \
+#define PEAL_INCREMENT(model_, member_, ...)                                           \
+	{                                                                              \
+		.name = #member_,                                                      \
+		.value = PEAL__VALUE_FOR(((model_##_row *)0)->member_, (__VA_ARGS__)), \
+		.operation = PEAL_ADD                                                  \
 	}
 
 /* Delete the rows, as peal_delete() does for each; by one statement where nobody listens and nothing refers to them. */
@@ -513,6 +525,10 @@ static inline struct peal_value peal__value_expression(const struct peal_express
 #define PEAL__LOOKUP_gte "__gte"
 #define PEAL__LOOKUP_lt "__lt"
 #define PEAL__LOOKUP_lte "__lte"
+/* These have macros of their own, whose names are to be read in the compiler's message. */
+#define PEAL__LOOKUP_isnull use_PEAL_IS_NULL_for_isnull
+#define PEAL__LOOKUP_in use_PEAL_IN_for_in
+#define PEAL__LOOKUP_range use_PEAL_RANGE_for_range
 
 PEAL_END_DECLS
 

@@ -14,6 +14,7 @@
 #include "after_commit.h"
 #include "post_bulk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 PEAL_SIGNAL_DEFINE(peal_pre_delete);
@@ -362,10 +363,28 @@ static int set_default(struct collector *c, const struct peal__referrer *by, str
 	return r;
 }
 
+/* Rows that must not lose what they refer to: those of the first relation that has any. */
+struct protection {
+	const struct peal__referrer *by; /* NULL: there are none */
+	size_t rows;
+	struct peal_instance *first;
+};
+
+static void protect(struct protection *protection, const struct peal__referrer *by,
+		    struct peal_rows *rows)
+{
+	if (!protection->by) {
+		protection->by = by;
+		protection->first = peal_rows_at(rows, 0);
+	}
+	if (protection->by == by)
+		protection->rows += peal_rows_count(rows);
+}
+
 /* What the rows of one batch mean for those that refer to them by one column. */
 static int related_batch(struct collector *c, const struct peal__referrer *by,
 			 struct peal_instance *const *rows, size_t count,
-			 const struct peal__model_state *state, bool *ret_protected)
+			 const struct peal__model_state *state, struct protection *protection)
 {
 	const struct peal_field *field = by->model->columns[by->column].field;
 	struct peal_rows *related = NULL;
@@ -383,7 +402,7 @@ static int related_batch(struct collector *c, const struct peal__referrer *by,
 	case PEAL_CASCADE:
 		return collect_rows(c, related, field->null ? NULL : state);
 	case PEAL_PROTECT:
-		*ret_protected = true;
+		protect(protection, by, related);
 		return 0;
 	case PEAL_RESTRICT:
 		return add_restricted(c, related, by, state);
@@ -392,16 +411,34 @@ static int related_batch(struct collector *c, const struct peal__referrer *by,
 	}
 }
 
+/* row: the one that was to be deleted; NULL: there are several. */
+static int protected_error(struct collector *c, const struct protection *protection,
+			   const struct peal_instance *row, const struct peal__model_state *state)
+{
+	const struct peal__column *column = &protection->by->model->columns[protection->by->column];
+	char name[128], first[128];
+
+	peal_error_set(c->error, PEAL_EPROTECTED,
+		       "%s cannot be deleted: %zu row%s of %s refer%s to it by \"%s\" "
+		       "(PEAL_PROTECT), the first is %s",
+		       row ? peal_describe(row, name, sizeof(name)) : state->label,
+		       protection->rows, protection->rows == 1 ? "" : "s",
+		       protection->by->model->label, protection->rows == 1 ? "s" : "",
+		       column->field->name, peal_describe(protection->first, first, sizeof(first)));
+	if (c->error)
+		snprintf(c->error->field, sizeof(c->error->field), "%s", column->field->name);
+	return PEAL_EPROTECTED;
+}
+
 static int related_to(struct collector *c, struct peal_instance *const *rows, size_t count,
 		      const struct peal__model_state *state)
 {
-	const struct peal__model_state *protector = NULL;
+	struct protection protection = { .by = NULL };
 	int r = 0;
 
 	for (size_t i = 0; i < state->referrer_count && r == 0; i++) {
 		const struct peal__referrer *by = &state->referrers[i];
 		uint32_t on_delete = by->model->columns[by->column].field->on_delete;
-		bool protected = false;
 
 		if (is_left_alone(by))
 			continue;
@@ -411,14 +448,10 @@ static int related_to(struct collector *c, struct peal_instance *const *rows, si
 		}
 		for (size_t at = 0; at < count && r == 0; at += BATCH)
 			r = related_batch(c, by, rows + at, count - at < BATCH ? count - at : BATCH,
-					  state, &protected);
-		if (protected && !protector)
-			protector = by->model;
+					  state, &protection);
 	}
-	if (r == 0 && protector)
-		r = peal_error_set(c->error, PEAL_EPROTECTED,
-				   "%s cannot be deleted: protected rows of %s refer to it",
-				   state->label, protector->label);
+	if (r == 0 && protection.by)
+		r = protected_error(c, &protection, count == 1 ? rows[0] : NULL, state);
 	return r;
 }
 
@@ -532,7 +565,8 @@ static int restricted_check(struct collector *c)
 		r = forget_fast(c, &c->fast.items[i]);
 	if (r == 0 && c->restricted.count)
 		r = peal_error_set(c->error, PEAL_ERESTRICTED,
-				   "%s refers to a row that was to be deleted",
+				   "%s refers to a row that was to be deleted, and does not go "
+				   "with it (PEAL_RESTRICT)",
 				   peal_describe(c->restricted.items[0], name, sizeof(name)));
 	return r;
 }

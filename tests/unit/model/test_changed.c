@@ -618,9 +618,13 @@ TEST(update_or_create_writes_automatic_fields)
 	T_OK(pupil_model_create(&p, PEAL_WITH(PEAL_SET(pupil_model, name, "Ana")), &error));
 	peal_fini(&p.instance);
 	exec("UPDATE lab_pupil SET updated_at = '1999-01-01 00:00:00+00'");
-	T_OK(peal_update_or_create(&pupil_model, &p.instance, NULL,
-				   PEAL_WITH(PEAL_IS(pupil_model, name, "Ana")),
-				   PEAL_WITH(PEAL_SET(pupil_model, age, 3)), &created, &error));
+	T_OK(pupil_model_get_or_create(&p, PEAL_WITH(PEAL_IS(pupil_model, name, "Ana")), NULL,
+				       &created, &error));
+	T_FALSE(created);
+	peal_fini(&p.instance);
+	T_OK(pupil_model_update_or_create(&p, PEAL_WITH(PEAL_IS(pupil_model, name, "Ana")),
+					  PEAL_WITH(PEAL_SET(pupil_model, age, 3)), &created,
+					  &error));
 	T_FALSE(created);
 	T_OK(peal_refresh(&p.instance, &error));
 	T_INT(p.age, 3);

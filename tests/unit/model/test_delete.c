@@ -131,7 +131,9 @@ TEST(other_kinds_of_on_delete)
 				 &error));
 	record(&person_model);
 	T_CODE(peal_delete(&p.instance, NULL, &error), PEAL_EPROTECTED);
-	T_HAS(error.message, "lab.Holder");
+	T_STR(error.message, "lab.Person 2 cannot be deleted: 1 row of lab.Holder refers to it by "
+			     "\"protect\" (PEAL_PROTECT), the first is lab.Holder 1");
+	T_STR(error.field, "protect");
 	T_STR(heard, "");
 	T_INT(p.id, 2);
 	T_OK(peal_field_set(&h.instance, "protect", PEAL_NULL, &error));

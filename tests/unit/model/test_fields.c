@@ -253,6 +253,13 @@ TEST(values_are_found_by_lookups)
 	fill(&e);
 	e.price = (struct peal_decimal){ 1010, 2 };
 	must(peal_save(&e.instance, &error), &error);
+	must(exotic_model_get(
+		     &found,
+		     PEAL_WITH(PEAL_IS(exotic_model, price, (struct peal_decimal){ 1010, 2 }),
+			       PEAL_WHERE(exotic_model, born, lt, (struct peal_date){ 1974, 5, 1 })),
+		     &error),
+	     &error);
+	peal_fini(&found.instance);
 	must(exotic_model_get(&found,
 			      PEAL_WITH(PEAL_ARG("id", PEAL_TEXT(peal_uuid_format(e.id, text,
 										  sizeof(text)))),

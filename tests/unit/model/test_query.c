@@ -72,6 +72,8 @@ TEST(lookups)
 	T_KEYS("2 3", { .name = "age__range",
 			.list = (const struct peal_value[]){ PEAL_INT(15), PEAL_INT(30) },
 			.count = 2 });
+	T_KEYS("2 3", PEAL_RANGE(person_model, age, 15, 30));
+	T_KEYS("", PEAL_RANGE(person_model, age, 30, 15));
 	T_KEYS("1 5", PEAL_IS_NULL(person_model, bio, true));
 	T_KEYS("2 3 4", PEAL_IS_NULL(person_model, bio, false));
 	T_KEYS("1 5", PEAL_IS(person_model, bio, PEAL_NULL));
