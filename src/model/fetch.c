@@ -3,16 +3,11 @@
  * Running queries. No receiver is called while a statement is being read: rows whose init signals are heard are read
  * to their end first, so that a receiver may write, commit or roll back.
  */
-#include <peal/bulk.h>
-
-#include <stdlib.h>
-
 #include "query_internal.h"
 
 #define GET_MAX 21 /* rows that a get looks at, as in Django, whose init signals show it */
 
-#define IN_BULK 500 /* keys in one statement */
-#define CHUNK 2000  /* rows of a stream for which it prefetches at once, as in Django */
+#define CHUNK 2000 /* rows of a stream for which it prefetches at once, as in Django */
 
 /* The rows of a SELECT while they are read: the model's columns, and then those of related rows. */
 struct reader {
@@ -248,7 +243,7 @@ static int keep_in_instance(struct peal_instance *instance, struct peal_value *v
 			    struct peal_error *error)
 {
 	size_t size = peal__texts_size(values, count);
-	char *room = size ? peal__owned_alloc(instance, PEAL__OWNED_BY_ROW, size) : NULL;
+	char *room = size ? peal__owned_alloc(instance, PEAL__OWNED_TEXTS, size) : NULL;
 
 	if (size && !room)
 		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
@@ -647,93 +642,6 @@ void peal_stream_free(struct peal_stream *stream)
 	peal__db_free(stream);
 }
 
-/* ---- By key ---------------------------------------------------------------------------------------------------------- */
-
-static int compare_rows(const void *a, const void *b)
-{
-	return peal__key_compare(peal_key(*(struct peal_instance *const *)a),
-				 peal_key(*(struct peal_instance *const *)b));
-}
-
-static int read_some(const struct peal_query *query, const struct peal_value *keys, size_t count,
-		     struct peal_rows *rows, struct peal_error *error)
-{
-	struct peal_query *some = peal_query_copy(query);
-	struct peal__connection *c;
-	int r;
-
-	if (some && some->state)
-		peal__query_filter_in(some, &some->state->columns[some->state->key], keys, count);
-	r = peal__query_ready(some, &c, error);
-	if (r == 0)
-		r = peal__rows_read(some, rows, c, error);
-	peal_query_free(some);
-	return r;
-}
-
-/* A key that is given twice may stand in two statements. */
-static void sort_rows(struct peal_rows *rows)
-{
-	size_t count = 0;
-
-	if (rows->count)
-		qsort(rows->items, rows->count, sizeof(struct peal_instance *), compare_rows);
-	for (size_t i = 0; i < rows->count; i++) {
-		if (count && compare_rows(&rows->items[count - 1], &rows->items[i]) == 0)
-			peal_fini(rows->items[i]);
-		else
-			rows->items[count++] = rows->items[i];
-	}
-	rows->count = count;
-	rows->by_key = true;
-}
-
-int peal_query_in_bulk(const struct peal_query *query, const struct peal_params *keys,
-		       struct peal_rows **ret_rows, struct peal_error *error)
-{
-	struct peal_rows *rows;
-	int r = 0;
-
-	if (query && peal__query_is_sliced(query))
-		return peal_error_set(error, PEAL_EINVAL, "in_bulk: the query of %s is sliced",
-				      query->state->label);
-	rows = peal__rows_new(error);
-	if (!rows)
-		return PEAL_ENOMEM;
-	for (size_t at = 0; at < keys->count && r == 0; at += IN_BULK)
-		r = read_some(query, keys->items + at,
-			      keys->count - at < IN_BULK ? keys->count - at : IN_BULK, rows, error);
-	sort_rows(rows);
-	if (r == 0 && query)
-		r = peal__prefetch_run(query->prefetches, rows->items, rows->count, error);
-	if (r == 0)
-		*ret_rows = rows;
-	else
-		peal_rows_free(rows);
-	return r;
-}
-
-struct peal_instance *peal_rows_find(const struct peal_rows *rows, struct peal_value key)
-{
-	size_t low = 0, high = rows->count;
-
-	while (rows->by_key && low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = peal__key_compare(key, peal_key(rows->items[middle]));
-
-		if (order == 0)
-			return rows->items[middle];
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	for (size_t i = 0; i < rows->count && !rows->by_key; i++)
-		if (peal_value_equal(peal_key(rows->items[i]), key))
-			return rows->items[i];
-	return NULL;
-}
-
 /* ---- One ------------------------------------------------------------------------------------------------------------- */
 
 /* Reads the first row and looks whether there is a second one. */
@@ -911,159 +819,5 @@ int peal_get(const struct peal_model *model, struct peal_instance *instance, con
 	peal_query_filter(query, conditions);
 	r = peal_query_get(query, instance, error);
 	peal_query_free(query);
-	return r;
-}
-
-/* ---- Refresh --------------------------------------------------------------------------------------------------------- */
-
-/* The fresh instance's members become the old one's, and its texts with them. */
-static int take_over(struct peal_instance *instance, struct peal_instance *fresh,
-		     struct peal_error *error)
-{
-	const struct peal__model_state *state = peal__state(instance->model);
-	int r = 0;
-
-	for (size_t i = 0; i < state->count && r == 0; i++) {
-		const struct peal__column *column = &state->columns[i];
-		struct peal_value value = peal__member_read(column, peal__row(fresh));
-
-		r = peal__member_write(instance, column, &value, PEAL__BORROW, error);
-		if (column->relation)
-			peal__object_set(column, peal__row(instance), NULL);
-	}
-	peal__owned_free(instance);
-	instance->owned = fresh->owned;
-	instance->internal = fresh->internal;
-	fresh->owned = fresh->internal = NULL;
-	instance->db = fresh->db;
-	instance->flags |= PEAL__SAVED;
-	memset(instance->deferred, 0, sizeof(instance->deferred));
-	return r;
-}
-
-/* A copy of one member, which is no longer deferred. */
-static int take_column(struct peal_instance *instance, const struct peal_instance *fresh, size_t i,
-		       struct peal_error *error)
-{
-	const struct peal__column *column = &peal__state(instance->model)->columns[i];
-	struct peal_value value = peal__member_read(column, peal__row(fresh));
-	int r = peal__member_write(instance, column, &value, PEAL__COPY, error);
-
-	if (r < 0)
-		return r;
-	if (column->relation)
-		peal__object_set(column, peal__row(instance), NULL);
-	instance->deferred[i / 64] &= ~(UINT64_C(1) << (i % 64));
-	return 0;
-}
-
-static int take_some(struct peal_instance *instance, const struct peal_instance *fresh,
-		     const struct peal_names *names, struct peal_error *error)
-{
-	const struct peal__model_state *state = peal__state(instance->model);
-	bool taken[PEAL_FIELDS_MAX] = { false };
-	int r = 0;
-
-	for (size_t i = 0; i < names->count && r == 0; i++) {
-		size_t column =
-			peal__column_find(state, names->items[i], strlen(names->items[i]), NULL);
-
-		taken[column] = true;
-		r = take_column(instance, fresh, column, error);
-	}
-	instance->db = fresh->db;
-	return r == 0 ? peal__snapshot_all(&instance, 1, taken, error) : r;
-}
-
-/* names NULL: all fields. */
-static int read_again(struct peal_instance *instance, const struct peal_names *names,
-		      struct peal_error *error)
-{
-	const struct peal_model *model = instance->model;
-	struct peal_query *query = peal_query_new(model);
-	char *row = peal__db_alloc(model->size);
-	struct peal_instance *fresh = peal__instance_in(model, row);
-	int r = row ? 0 : peal_error_set(error, PEAL_ENOMEM, "out of memory");
-
-	peal_query_using(query, instance->db ? instance->db->alias : NULL);
-	peal_query_filter(query, PEAL_WITH(PEAL_ARG("pk", peal_key(instance))));
-	if (names)
-		peal_query_only_names(query, names);
-	if (r == 0)
-		r = peal_query_get(query, fresh, error);
-	if (r == 0) {
-		r = names ? take_some(instance, fresh, names, error)
-			  : take_over(instance, fresh, error);
-		peal_fini(fresh);
-	}
-	peal__db_free(row);
-	peal_query_free(query);
-	return r;
-}
-
-static int begun_check(const struct peal_instance *instance, struct peal_error *error)
-{
-	return instance->model ? 0
-			       : peal_error_set(error, PEAL_EINVAL,
-						"the instance was never begun, or has ended");
-}
-
-int peal_refresh(struct peal_instance *instance, struct peal_error *error)
-{
-	int r = begun_check(instance, error);
-
-	return r == 0 ? read_again(instance, NULL, error) : r;
-}
-
-/* The names of fields among those of fields and relations. */
-static int fields_of(const struct peal_instance *instance, const struct peal_names *names,
-		     const char **items, size_t *ret_count, struct peal_error *error)
-{
-	const struct peal__model_state *state = peal__state(instance->model);
-	struct peal__relation relation;
-	int r = 0;
-
-	for (size_t i = 0; i < names->count && r == 0; i++) {
-		const char *name = names->items[i];
-
-		if (peal__column_find(state, name, strlen(name), NULL) != PEAL__NO_FIELD)
-			items[(*ret_count)++] = name;
-		else
-			r = peal__relation_find(state, name, strlen(name), &relation, error);
-	}
-	if (r < 0)
-		peal_error_prefix(error, "refresh: ");
-	return r;
-}
-
-static void forget_prefetched(struct peal_instance *instance, const struct peal_names *names)
-{
-	struct peal__relation relation;
-
-	for (size_t i = 0; i < names->count; i++)
-		if (peal__relation_find(peal__state(instance->model), names->items[i],
-					strlen(names->items[i]), &relation, NULL) == 0)
-			peal__prefetch_forget(instance, &relation);
-}
-
-int peal_refresh_fields(struct peal_instance *instance, const struct peal_names *names,
-			struct peal_error *error)
-{
-	struct peal_names fields = { 0 };
-	const char **items;
-	int r = begun_check(instance, error);
-
-	if (r < 0)
-		return r;
-	items = peal__db_alloc((names->count + 1) * sizeof(*items));
-	if (!items)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-	fields.items = items;
-	r = fields_of(instance, names, items, &fields.count, error);
-	if (r == 0 && fields.count)
-		r = read_again(instance, &fields, error);
-	if (r == 0)
-		forget_prefetched(instance, names);
-	peal__db_free(items);
 	return r;
 }

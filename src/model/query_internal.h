@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A query while it is built (query.c, path.c, condition.c), its SQL (compile.c), its rows (fetch.c), its values
- * (values.c), and deleting (collector.c).
+ * A query while it is built (query.c, path.c, condition.c), its SQL (compile.c), its rows (fetch.c, in_bulk.c), its
+ * values (values.c), and deleting (collector.c).
  *
  * Everything in a query is checked and copied when it is added, so compiling cannot fail but for memory.
  */

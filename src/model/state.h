@@ -209,13 +209,15 @@ int peal__member_check(const struct peal__model_state *state, const struct peal_
 struct peal_instance *peal__object_get(const struct peal__column *column, const char *row);
 void peal__object_set(const struct peal__column *column, char *row, struct peal_instance *instance);
 
-/* Memory that belongs to the instance; the offset of a member frees what was there for it before. */
-#define PEAL__OWNED_BY_ROW UINT32_MAX
-#define PEAL__OWNED_INSTANCE (UINT32_MAX - 1) /* a struct peal__owned_row */
-#define PEAL__OWNED_CHANGES (UINT32_MAX - 3)  /* what peal_changes_get() has given */
-
-#define PEAL__OWNED_PREFETCHED (UINT32_MAX - 2) /* what prefetch.c keeps there */
-#define PEAL__OWNED_EXTRAS (UINT32_MAX - 4)     /* and raw.c */
+/* Memory that belongs to the instance: for the member at an offset in its row, or for one of these instead. */
+enum peal__owned_for {
+	PEAL__OWNED_FIRST = INT32_MAX - 15, /* rows are smaller */
+	PEAL__OWNED_TEXTS,                  /* of all members, as they were loaded */
+	PEAL__OWNED_INSTANCE,               /* a struct peal__owned_row */
+	PEAL__OWNED_CHANGES,                /* what peal_changes_get() has given */
+	PEAL__OWNED_PREFETCHED,             /* of prefetch.c */
+	PEAL__OWNED_EXTRAS,                 /* of raw.c */
+};
 
 /* A related row that ends with the instance it is attached to. */
 struct peal__owned_row {
