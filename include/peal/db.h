@@ -202,9 +202,10 @@ PEAL_API PEAL_MUST_CHECK int peal_set_rollback(const char *database, bool rollba
  * Call CALLBACK(user, error) when the outermost block has committed, with no transaction open, in the order of
  * registration; outside a block: now. It is dropped when the block it was registered in, or one around it, is rolled
  * back. An error of a callback ends the callbacks and is returned by the block, with details even when the callback
- * gave none (the data are committed); with .robust it is logged (peal_set_log()) and the others run. release(user) is called exactly once, after the call or when it is dropped; also
- * when registering fails. Receivers that are connected with .when = PEAL_AFTER_COMMIT (peal/model_signals.h) are called
- * between the callbacks, in the same order, and also when one of these has failed.
+ * gave none (the data are committed); with .robust it is logged (peal_set_log()) and the others run. release(user) is
+ * called exactly once, after the call or when it is dropped; also when registering fails. Receivers that are connected
+ * with .when = PEAL_AFTER_COMMIT (peal/model_signals.h) are called between the callbacks, in the same order, and also
+ * when one of these has failed.
  * Returns 0, PEAL_ENOMEM, or what a callback called now returned. In a block that is broken it returns 0, and the
  * callback is dropped with the block.
  */

@@ -52,7 +52,8 @@
  *   errno      A send leaves errno as it was.
  *   fork       May be called at any time, in a receiver too. The child has the same connections.
  *   Jumps      A receiver may be cancelled (pthread_cancel) or leave by a C++ exception, but for
- *              the latter not in an asend; longjmp out of a receiver is not allowed. Signal handlers (sigaction) must not call Peal.
+ *              the latter not in an asend; longjmp out of a receiver is not allowed. Signal
+ *              handlers (sigaction) must not call Peal.
  */
 #ifndef PEAL_DISPATCH_H
 #define PEAL_DISPATCH_H

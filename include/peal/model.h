@@ -43,8 +43,8 @@
  *            it into the instance. Nothing is leaked or freed twice either way. What a query has loaded lives as long
  *            as its rows. Text is UTF-8 and ends at its NUL.
  * Null       A null text is NULL, null bytes have .data NULL. A key (PEAL_ID, a relation) or a date-time that is 0 is
- *            null, so is a uuid or a date whose bytes are all 0. For another member, or where 0 is a value, name a bool: .has = PEAL_HAS(struct person, has_age);
- *            the column is null while has_age is false.
+ *            null, so is a uuid or a date whose bytes are all 0. For another member, or where 0 is a value, name a
+ *            bool: .has = PEAL_HAS(struct person, has_age); the column is null while has_age is false.
  * Instances  Start with peal_init() (or _create(), _get(), a query), end with peal_fini(), which may be called on a
  *            zeroed or ended one. Do not copy the struct: two would own the same text.
  * Threads    Register models before other threads use them. An instance is used by one thread at a time.

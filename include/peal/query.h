@@ -220,9 +220,9 @@ PEAL_API void peal_query_prefetch_query(struct peal_query *query, const char *pa
 
 /*
  * Load these columns only (and the key), or all but these. A field that was not loaded is zero in its row, and
- * peal_field_get() says PEAL_NOT_FOUND; PEAL_REFRESH() loads it, peal_refresh() all. A plain save of such a row writes what was loaded and
- * what peal_field_set() or peal_set_text() has set since, with these as its update_fields; PEAL_EINVAL when that is
- * nothing, or into another database.
+ * peal_field_get() says PEAL_NOT_FOUND; PEAL_REFRESH() loads it, peal_refresh() all. A plain save of such a row writes
+ * what was loaded and what peal_field_set() or peal_set_text() has set since, with these as its update_fields;
+ * PEAL_EINVAL when that is nothing, or into another database.
  */
 #define peal_query_only(query_, ...) \
 	peal_query_only_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
@@ -315,7 +315,8 @@ PEAL_API PEAL_MUST_CHECK int peal_extra_get(const struct peal_instance *instance
  * Rows one by one, in constant memory (Django: iterator): next returns 0 and lends an instance until the next call, or
  * PEAL_DONE. Other statements may run meanwhile, and other streams. A stream that was begun in a block belongs to it:
  * when that block has ended (or was rolled back to a savepoint from before the stream), next returns PEAL_ETRANSACTION
- * on PostgreSQL. One that was begun outside of any block goes on through all that begin and end meanwhile.
+ * on PostgreSQL. One that was begun outside of any block goes on through all that begin and end meanwhile. An error ends
+ * the stream: what comes next is PEAL_DONE.
  *
  *	r = peal_query_stream(query, &stream, &error);
  *	while (r == 0 && (r = peal_stream_next(stream, &instance, &error)) == 0)
