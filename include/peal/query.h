@@ -365,7 +365,8 @@ PEAL_API PEAL_MUST_CHECK int peal_query_exists(struct peal_query *query, bool *r
  */
 
 /*
- * Columns instead of instances, relations included (Django: values_list). No init signals.
+ * Columns instead of instances, relations included (Django: values_list). No init signals. A decimal has the
+ * decimal_places of its field.
  *
  *	r = peal_query_values(query, &(const struct peal_names)PEAL_NAMES("title", "author__name"), &values, &error);
  *	for (size_t i = 0; i < peal_values_count(values); i++)
@@ -383,6 +384,10 @@ PEAL_API size_t peal_values_count(const struct peal_values *values);
 PEAL_API const struct peal_value *peal_values_at(const struct peal_values *values, size_t row);
 PEAL_API void peal_values_free(struct peal_values *values);
 
+/*
+ * What they give: count an integer; sum, min and max the kind of the field, a decimal with its decimal_places; avg a
+ * real, whatever the field.
+ */
 enum peal_aggregate_function {
 	PEAL_FUNCTION_COUNT = 1,
 	PEAL_FUNCTION_SUM = 2,

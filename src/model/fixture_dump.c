@@ -128,8 +128,14 @@ static const char *add_value(struct peal__text *text, const struct peal_value *v
 static int add_column(struct dump *dump, const struct peal__model_state *state,
 		      const struct peal__column *column, const struct peal_value *value)
 {
-	const char *problem = add_value(&dump->text, value, column->field->kind == PEAL_FIELD_JSON);
+	struct peal_value settled = *value;
+	const char *problem;
 
+	if (settled.kind == PEAL_VALUE_DECIMAL)
+		peal__decimal_settle(column, &settled.as.decimal);
+	if (!peal_value_equal(settled, *value)) /* somebody else has written more of them */
+		settled = *value;
+	problem = add_value(&dump->text, &settled, column->field->kind == PEAL_FIELD_JSON);
 	return problem ? peal_error_set(dump->error, PEAL_EINVAL, "%s.%s: %s", state->label,
 					column->name, problem)
 		       : 0;

@@ -246,6 +246,19 @@ const char *peal__decimal_problem(const struct peal_field *field, struct peal_de
 	return NULL;
 }
 
+void peal__decimal_settle(const struct peal__column *column, struct peal_decimal *decimal)
+{
+	struct peal_decimal rounded;
+
+	for (int hops = 0; column->relation && hops < 8; hops++) {
+		const struct peal__model_state *to = peal__state(column->field->to);
+
+		column = &to->columns[to->key];
+	}
+	if (peal_decimal_round(*decimal, column->field->decimal_places, &rounded) == 0)
+		*decimal = rounded;
+}
+
 /* Values of which there are more than the column has room for. */
 static bool has_room(const struct peal__column *column, struct peal_value *value)
 {

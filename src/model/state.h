@@ -197,6 +197,9 @@ int peal__column_accept(const struct peal__model_state *state, const struct peal
  */
 const char *peal__decimal_problem(const struct peal_field *field, struct peal_decimal *decimal);
 
+/* Give a decimal of this column, or a sum of several, the decimal places of its field: SQLite keeps none. */
+void peal__decimal_settle(const struct peal__column *column, struct peal_decimal *decimal);
+
 /* The size of the first character of a text of size > 0 bytes, or 0: it is not UTF-8. */
 size_t peal__utf8_size(const char *text, size_t size);
 bool peal__json_is_valid(const char *text, size_t size);

@@ -98,6 +98,7 @@ struct shape {
 	const struct peal__aggregate **aggregates; /* NULL: the next column */
 	struct peal__place *group;
 	uint8_t *kinds;
+	const struct peal__column **columns; /* what each is of; NULL: rows */
 };
 
 static uint8_t kind_of(const struct peal__aggregate *aggregate)
@@ -119,6 +120,7 @@ static int shape_add(struct peal_query *query, struct shape *shape, const char *
 		return r;
 	shape->group_count += !aggregate;
 	shape->kinds[shape->width] = aggregate ? kind_of(aggregate) : place->column->value_kind;
+	shape->columns[shape->width] = aggregate ? aggregate->place.column : place->column;
 	shape->aggregates[shape->width++] = aggregate;
 	return 0;
 }
@@ -132,7 +134,8 @@ static int shape_init(struct peal_query *query, struct shape *shape, const struc
 		peal__arena_alloc(&query->arena, most * sizeof(const struct peal__aggregate *));
 	shape->group = peal__arena_alloc(&query->arena, most * sizeof(*shape->group));
 	shape->kinds = peal__arena_alloc(&query->arena, most);
-	if (!shape->aggregates || !shape->group || !shape->kinds)
+	shape->columns = peal__arena_alloc(&query->arena, most * sizeof(struct peal__column *));
+	if (!shape->aggregates || !shape->group || !shape->kinds || !shape->columns)
 		return peal__query_no_memory(query);
 	for (size_t i = 0; i < names->count && r == 0; i++)
 		r = shape_add(query, shape, names->items[i]);
@@ -188,10 +191,12 @@ static int no_memory(struct peal_error *error)
 	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
 }
 
-static int keep_row(struct peal__arena *arena, struct peal_value *row, size_t width,
+static int keep_row(struct peal__arena *arena, struct peal_value *row, const struct shape *shape,
 		    struct peal_error *error)
 {
-	for (size_t i = 0; i < width; i++) {
+	for (size_t i = 0; i < shape->width; i++) {
+		if (row[i].kind == PEAL_VALUE_DECIMAL)
+			peal__decimal_settle(shape->columns[i], &row[i].as.decimal);
 		if (row[i].kind != PEAL_VALUE_TEXT && row[i].kind != PEAL_VALUE_BYTES)
 			continue;
 		row[i].as.text.data =
@@ -216,7 +221,7 @@ static int read_values(struct peal_values *values, struct peal__statement *s,
 			return no_memory(error);
 		r = peal__statement_step(s, shape->kinds, row, error);
 		if (r == 0)
-			r = keep_row(&values->arena, row, shape->width, error);
+			r = keep_row(&values->arena, row, shape, error);
 		if (r == 0)
 			values->rows[values->count++] = row;
 	}
@@ -327,12 +332,15 @@ static int aggregates_init(struct peal_query *query, struct shape *shape,
 	shape->aggregates = peal__arena_alloc(
 		&query->arena, (list->count + 1) * sizeof(const struct peal__aggregate *));
 	shape->kinds = peal__arena_alloc(&query->arena, list->count + 1);
-	if (!items || !shape->aggregates || !shape->kinds)
+	shape->columns =
+		peal__arena_alloc(&query->arena, (list->count + 1) * sizeof(struct peal__column *));
+	if (!items || !shape->aggregates || !shape->kinds || !shape->columns)
 		return peal__query_no_memory(query);
 	for (size_t i = 0; i < list->count && r == 0; i++) {
 		r = peal__aggregate_init(query, &items[i], &list->items[i]);
 		if (r == 0)
 			shape->kinds[i] = kind_of(&items[i]);
+		shape->columns[i] = items[i].place.column;
 		shape->aggregates[i] = &items[i];
 	}
 	shape->width = list->count;
@@ -356,7 +364,7 @@ static int read_aggregates(struct peal_query *flat, struct shape *shape, struct 
 		return r;
 	r = peal__statement_step(s, shape->kinds, ret_values, error);
 	if (r == 0)
-		r = keep_row(arena, ret_values, shape->width, error);
+		r = keep_row(arena, ret_values, shape, error);
 	peal__statement_put(s);
 	return r;
 }

@@ -5,7 +5,9 @@
 #include "state.h"
 
 #include <peal/bulk.h>
+#include <peal/fixture.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define DAY INT64_C(86400000000)
@@ -282,6 +284,105 @@ TEST(values_are_found_by_lookups)
 	T_CODE(exotic_model_get(&found, PEAL_WITH(PEAL_ARG("id", PEAL_TEXT("x"))), &error),
 	       PEAL_ETYPE);
 	peal_fini(&e.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+/* "10.10 -3.00": all columns of the first row. */
+static void value_texts(struct peal_query *query, const struct peal_names *names, char *texts)
+{
+	struct peal_error error = { 0 };
+	struct peal_values *values;
+	char text[PEAL_VALUE_TEXT_MAX];
+
+	*texts = '\0';
+	must(peal_query_values(query, names, &values, &error), &error);
+	T_INT(peal_values_count(values), 1);
+	for (size_t i = 0; i < names->count; i++)
+		sprintf(texts + strlen(texts), "%s%s", i ? " " : "",
+			peal_value_format(peal_values_at(values, 0)[i], text, sizeof(text)));
+	peal_values_free(values);
+}
+
+static void priced(struct exotic *e, int64_t cents)
+{
+	struct peal_error error = { 0 };
+
+	must(exotic_model_init(e, NULL, &error), &error);
+	e->price = (struct peal_decimal){ cents, 2 };
+	must(peal_save(&e->instance, &error), &error);
+}
+
+/* SQLite keeps a number without its decimal places: they are the field's, as on PostgreSQL. */
+TEST(values_have_the_decimal_places_of_their_field)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct peal_query *query = peal_query_new(&exotic_model);
+	struct peal_query *followers = peal_query_new(&follower_model);
+	struct follower follower;
+	struct exotic a, b;
+	struct peal_value got[5];
+	char texts[300];
+
+	priced(&a, 1010);
+	must(follower_model_create(&follower, PEAL_WITH(PEAL_SET(follower_model, exotic_id, a.id)),
+				   &error),
+	     &error);
+	value_texts(query, &(struct peal_names)PEAL_NAMES("price", "wide"), texts);
+	T_STR(texts, "10.10 0");
+	value_texts(followers, &(struct peal_names)PEAL_NAMES("exotic__price"), texts);
+	T_STR(texts, "10.10");
+
+	priced(&b, -300);
+	peal_query_filter(followers, PEAL_WITH(PEAL_ARG("exotic__price", PEAL_TEXT("10.1"))));
+	value_texts(followers, &(struct peal_names)PEAL_NAMES("exotic__price"), texts);
+	T_STR(texts, "10.10");
+	must(peal_query_aggregate(query,
+				  PEAL_AGGREGATES(PEAL_SUM("price"), PEAL_MIN("price"),
+						  PEAL_MAX("price"), PEAL_AVG("price"),
+						  PEAL_COUNT("price")),
+				  got, &error),
+	     &error);
+	T_STR(peal_value_format(got[0], texts, sizeof(texts)), "7.10");
+	T_STR(peal_value_format(got[1], texts, sizeof(texts)), "-3.00");
+	T_STR(peal_value_format(got[2], texts, sizeof(texts)), "10.10");
+	T_INT(got[3].kind, PEAL_VALUE_REAL);
+	T_INT(got[4].kind, PEAL_VALUE_INT);
+
+	peal_query_annotate(query, PEAL_AGGREGATES(PEAL_SUM("price", .as = "total")));
+	peal_query_filter(query, PEAL_WITH(PEAL_ARG("price__lt", PEAL_INT(0))));
+	value_texts(query, &(struct peal_names)PEAL_NAMES("total", "price"), texts);
+	T_STR(texts, "-3.00 -3.00");
+	peal_query_free(query);
+	peal_query_free(followers);
+	peal_fini(&follower.instance);
+	peal_fini(&a.instance);
+	peal_fini(&b.instance);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(a_fixture_has_the_decimal_places_of_the_field)
+{
+	static const struct peal_model *const models[] = { &exotic_model };
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	FILE *file = tmpfile();
+	char text[1000];
+	struct exotic a, b;
+
+	priced(&a, 1010);
+	priced(&b, -300);
+	must(peal_fixture_dump(file, models, 1, NULL, NULL, &error), &error);
+	rewind(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	T_HAS(text, "\"price\": \"10.10\"");
+	T_HAS(text, "\"price\": \"-3.00\"");
+	T_HAS(text, "\"wide\": \"0\"");
+	peal_fini(&a.instance);
+	peal_fini(&b.instance);
 	peal_models_forget();
 	peal_db_close(db);
 }
