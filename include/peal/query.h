@@ -221,8 +221,10 @@ PEAL_API void peal_query_prefetch_query(struct peal_query *query, const char *pa
 /*
  * Load these columns only (and the key), or all but these. A field that was not loaded is zero in its row, and
  * peal_field_get() says PEAL_NOT_FOUND; PEAL_REFRESH() loads it, peal_refresh() all. A plain save of such a row writes
- * what was loaded and what peal_field_set() or peal_set_text() has set since, with these as its update_fields;
- * PEAL_EINVAL when that is nothing, or into another database.
+ * what was loaded and what has been set since, with these as its update_fields; PEAL_EINVAL when that is nothing, or
+ * into another database. Set is what peal_field_set() or peal_set_text() has set, and every member that is no longer
+ * zero or null at the save. Zero or null assigned to a field that was not loaded cannot be seen, and is not written:
+ * use peal_field_set() for these.
  */
 #define peal_query_only(query_, ...) \
 	peal_query_only_names((query_), &(const struct peal_names)PEAL_NAMES(__VA_ARGS__))

@@ -149,6 +149,32 @@ struct peal_value peal__member_read(const struct peal__column *column, const cha
 	}
 }
 
+bool peal__member_is_zero(const struct peal__column *column, const char *row)
+{
+	static const struct peal_uuid no_uuid;
+	struct peal_value value = peal__member_read(column, row);
+
+	if (value.kind == PEAL_VALUE_NULL || column->has)
+		return value.kind == PEAL_VALUE_NULL;
+	switch (value.kind) {
+	case PEAL_VALUE_BOOL:
+		return !value.as.boolean;
+	case PEAL_VALUE_REAL:
+		return value.as.real == 0;
+	case PEAL_VALUE_TEXT:
+	case PEAL_VALUE_BYTES:
+		return !value.as.text.data;
+	case PEAL_VALUE_UUID:
+		return memcmp(&value.as.uuid, &no_uuid, sizeof(no_uuid)) == 0;
+	case PEAL_VALUE_DECIMAL:
+		return !value.as.decimal.coefficient && !value.as.decimal.scale;
+	case PEAL_VALUE_DATE:
+		return !value.as.date.year && !value.as.date.month && !value.as.date.day;
+	default:
+		return !value.as.integer;
+	}
+}
+
 /* ---- What fits -------------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(uint32_t kind)

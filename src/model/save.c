@@ -78,6 +78,19 @@ static int names_check(struct save *save)
 	return 0;
 }
 
+/* A field that was not loaded was zero: one that is no longer was assigned by the program, and counts as set. */
+void peal__deferred_settle(struct peal_instance *instance)
+{
+	const struct peal__model_state *state = peal__state(instance->model);
+
+	if (!instance->deferred[0] && !instance->deferred[1])
+		return;
+	for (size_t i = 0; i < state->count; i++)
+		if (peal__is_deferred(instance, i) &&
+		    !peal__member_is_zero(&state->columns[i], peal__row(instance)))
+			instance->deferred[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+
 /* Writing a field that was not loaded would write nothing over what the row has. */
 static int deferred_check(const struct save *save)
 {
@@ -525,6 +538,7 @@ int peal_save_with(struct peal_instance *instance, const struct peal_save_option
 		if (r < 0)
 			return r;
 	}
+	peal__deferred_settle(instance);
 	r = save.options->changed_only ? imply_changed(&save, &implied, names) : 0;
 	if (r < 0)
 		return r;

@@ -167,6 +167,9 @@ const char *peal__type_name(const struct peal__dialect *dialect, const struct pe
 
 struct peal_value peal__member_read(const struct peal__column *column, const char *row);
 
+/* Whether it is null, or holds nothing but zeros, as a member does that was not loaded. */
+bool peal__member_is_zero(const struct peal__column *column, const char *row);
+
 /*
  * What accepting and writing do for the values that nearly every row has, in one: a value of the column's own kind that
  * fits, whose text lives as long as the row. Returns false, having done nothing, for all others.
@@ -303,6 +306,9 @@ size_t peal__changed_names(const struct peal_instance *instance, const char **na
 bool peal__is_same_row(const struct peal_instance *instance);
 
 /* ---- Saving: save.c; for many rows at once ---------------------------------------------------------------------- */
+
+/* Fields that were not loaded, and that the program has assigned since, are no longer deferred. */
+void peal__deferred_settle(struct peal_instance *instance);
 
 /* What comes before an INSERT: the key's default, attached rows, automatic date-times. */
 int peal__save_prepare(struct peal_instance *instance, bool *ret_has_key, struct peal_error *error);

@@ -390,6 +390,7 @@ int peal_full_clean(struct peal_instance *instance, struct peal_problems *proble
 	if (!instance->model)
 		return peal_error_set(error, PEAL_EINVAL,
 				      "the instance was never begun, or has ended");
+	peal__deferred_settle(instance);
 	clean.state = peal__state(instance->model);
 	clean.database = instance->db ? instance->db->alias : NULL;
 	r = clean_all(&clean);

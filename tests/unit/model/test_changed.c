@@ -233,6 +233,12 @@ TEST(deferred_fields_are_unknown)
 	T_STR(changes_of(&p.instance), "");
 	p.age = 5;
 	T_STR(changes_of(&p.instance), "age=4>5");
+	peal_fini(&p.instance);
+	T_OK(peal_query_get(query, &p.instance, &error));
+	p.age = 6;
+	p.has_age = true;
+	T_OK(PEAL_SAVE(&p.instance, &error, .changed_only = true));
+	T_STR(told, "age=?null>6");
 	T_OK(PEAL_DISCONNECT(peal_post_save, hear, .sender = &pupil_model));
 	peal_fini(&p.instance);
 	peal_query_free(query);

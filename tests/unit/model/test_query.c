@@ -454,6 +454,70 @@ static int refresh_some(struct person *person)
 	return PEAL_REFRESH(&person->instance, NULL, "name", "bio");
 }
 
+/* A member that was not loaded was zero: what is assigned to it is written, as in Django. */
+TEST(what_is_assigned_to_a_field_that_was_not_loaded_is_saved)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_error error = { 0 };
+	struct peal_value value;
+	struct person ana;
+
+	exec("INSERT INTO lab_person (id, name, age, bio) VALUES (1, 'Ana', 10, 'long')");
+	peal_query_only(query, "name");
+	T_OK(peal_query_first(query, &ana.instance, &error));
+	ana.age = 99;
+	ana.name = "Bo";
+	T_OK(peal_save(&ana.instance, &error));
+	T_INT(COUNT("lab_person WHERE name = 'Bo' AND age = 99 AND bio = 'long'"), 1);
+	T_OK(peal_field_get(&ana.instance, "age", &value, &error)); /* no longer deferred */
+	T_INT(value.as.integer, 99);
+	ana.age = 0;
+	T_OK(peal_save(&ana.instance, &error));
+	T_INT(COUNT("lab_person WHERE age = 0 AND bio = 'long'"), 1);
+
+	/* Zero says nothing by itself. */
+	exec("UPDATE lab_person SET age = 5");
+	peal_fini(&ana.instance);
+	T_OK(peal_query_first(query, &ana.instance, &error));
+	ana.age = 0;
+	T_OK(peal_save(&ana.instance, &error));
+	T_INT(COUNT("lab_person WHERE age = 5"), 1);
+	T_OK(peal_field_set(&ana.instance, "age", PEAL_INT(0), &error));
+	ana.bio = "short";
+	T_OK(PEAL_SAVE(&ana.instance, &error, .update_fields = PEAL_NAMES("bio")));
+	T_INT(COUNT("lab_person WHERE age = 5 AND bio = 'short'"), 1);
+	T_OK(peal_save(&ana.instance, &error));
+	T_INT(COUNT("lab_person WHERE age = 0 AND bio = 'short'"), 1);
+	peal_fini(&ana.instance);
+	peal_query_free(query);
+	end_models(db);
+}
+
+/* A relation by its pointer too; every field that was assigned makes the row whole. */
+TEST(a_row_attached_to_a_relation_that_was_not_loaded_is_saved)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query = peal_query_new(&article_model);
+	struct peal_error error = { 0 };
+	struct article article;
+	struct person bo;
+
+	exec("INSERT INTO lab_person (id, name, age) VALUES (1, 'Ana', 1), (2, 'Bo', 2)");
+	exec("INSERT INTO lab_article (id, title, slug, word_count, updated_at, author_id)"
+	     " VALUES (1, 'T', 't', 3, '2020-01-01 00:00:00', 1)");
+	T_OK(person_model_get(&bo, PEAL_WITH(PEAL_ARG("pk", PEAL_INT(2))), &error));
+	peal_query_only(query, "title");
+	T_OK(peal_query_first(query, &article.instance, &error));
+	article.author = &bo;
+	T_OK(peal_save(&article.instance, &error));
+	T_INT(COUNT("lab_article WHERE author_id = 2 AND word_count = 3"), 1);
+	peal_fini(&article.instance);
+	peal_fini(&bo.instance);
+	peal_query_free(query);
+	end_models(db);
+}
+
 TEST(refresh_for_want_of_memory)
 {
 	struct peal_db *db = begin_models();
