@@ -50,7 +50,6 @@ PEAL_API PEAL_MUST_CHECK int peal_bulk_update(const struct peal_model *model,
 					      struct peal_instance *const *instances, size_t count,
 					      const struct peal_names *fields, const char *database,
 					      int64_t *ret_count, struct peal_error *error);
-#define PEAL_NAMES_OF(...) (&(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
 
 /*
  * The rows of the query that have one of these keys, in the order of their keys, to be found by peal_rows_find() (Django:

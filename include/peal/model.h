@@ -391,6 +391,8 @@ struct peal_names {
 		(const char *const[]){ __VA_ARGS__ },                                       \
 			sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *) \
 	}
+/* The same as an argument: PEAL_NAMES_OF("title", "author__name") */
+#define PEAL_NAMES_OF(...) (&(const struct peal_names)PEAL_NAMES(__VA_ARGS__))
 /* A list that is given and empty. */
 #define PEAL_NO_NAMES                          \
 	{                                      \

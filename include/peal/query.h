@@ -370,7 +370,7 @@ PEAL_API PEAL_MUST_CHECK int peal_query_exists(struct peal_query *query, bool *r
  * Columns instead of instances, relations included (Django: values_list). No init signals. A decimal has the
  * decimal_places of its field.
  *
- *	r = peal_query_values(query, &(const struct peal_names)PEAL_NAMES("title", "author__name"), &values, &error);
+ *	r = peal_query_values(query, PEAL_NAMES_OF("title", "author__name"), &values, &error);
  *	for (size_t i = 0; i < peal_values_count(values); i++)
  *		puts(peal_values_at(values, i)[1].as.text.data);
  *	peal_values_free(values);
@@ -440,7 +440,7 @@ PEAL_API PEAL_MUST_CHECK int peal_query_aggregate(struct peal_query *query,
  *
  *	peal_query_annotate(articles, PEAL_AGGREGATES(PEAL_COUNT("pk", .as = "n")));
  *	peal_query_filter(articles, PEAL_WITH(PEAL_ARG("n__gt", PEAL_INT(1))));
- *	r = peal_query_values(articles, &(const struct peal_names)PEAL_NAMES("author__name", "n"), &values, &error);
+ *	r = peal_query_values(articles, PEAL_NAMES_OF("author__name", "n"), &values, &error);
  */
 PEAL_API void peal_query_annotate(struct peal_query *query,
 				  const struct peal_aggregate_list *aggregates);

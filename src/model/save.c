@@ -95,7 +95,7 @@ void peal__deferred_settle(struct peal_instance *instance)
 static int deferred_check(const struct save *save)
 {
 	if (!save->instance->deferred[0] && !save->instance->deferred[1])
-		return false;
+		return 0;
 	for (size_t i = 0; i < save->state->count; i++)
 		if (peal__is_deferred(save->instance, i) &&
 		    (!save->update_fields || save->written[i]))

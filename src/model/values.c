@@ -233,7 +233,7 @@ static int values_of(struct peal_query *query, const struct peal_names *names,
 {
 	struct peal__compiled compiled = { 0 };
 	struct peal__statement *s = NULL;
-	struct peal_values *values;
+	struct peal_values *values = NULL;
 	struct shape shape = { 0 };
 	struct peal__connection *c;
 	size_t joins = query ? query->join_count : 0;
@@ -245,14 +245,14 @@ static int values_of(struct peal_query *query, const struct peal_names *names,
 		query->loose = false;
 	}
 	r = peal__query_ready(query, &c, error);
-	if (r != 0)
-		return r;
-	values = peal__db_alloc(sizeof(*values));
+	if (r == 0)
+		values = peal__db_alloc(sizeof(*values));
 	if (values)
 		compile_values(&compiled, query, &shape);
-	query->join_count = joins; /* what was joined for the columns is not the query's */
+	if (query)
+		query->join_count = joins; /* what was joined for the columns is not the query's */
 	if (!values)
-		return no_memory(error);
+		return r == 0 ? no_memory(error) : r;
 	r = peal__compiled_start(&compiled, c, &s, error);
 	if (r == 0)
 		r = read_values(values, s, &shape, error);

@@ -596,3 +596,25 @@ TEST(updates_by_inner_queries)
 	peal_query_free(names);
 	end_models(db);
 }
+
+/* The columns of values() are joined for that call, whatever becomes of it. */
+TEST(values_that_failed_leave_the_query_as_it_was)
+{
+	struct peal_db *db = begin_models();
+	struct peal_query *query = peal_query_new(&person_model);
+	struct peal_values *values;
+	struct peal_error error = { 0 };
+	int64_t count = 0;
+
+	exec("INSERT INTO lab_person (id, name, age) VALUES (1, 'Ana', 10)");
+	exec("INSERT INTO lab_article (id, title, slug, word_count, author_id) VALUES"
+	     " (1, 'a', 'a', 1, 1), (2, 'b', 'b', 1, 1)");
+	peal_query_using(query, "nowhere");
+	T_CODE(peal_query_values(query, PEAL_NAMES_OF("article__title"), &values, &error),
+	       PEAL_EINVAL);
+	peal_query_using(query, "default");
+	T_OK(peal_query_count(query, &count, &error));
+	T_INT(count, 1);
+	peal_query_free(query);
+	end_models(db);
+}
