@@ -55,10 +55,21 @@ static int no_memory(struct change *change)
 static int relation_of(const struct peal_instance *instance, const char *name,
 		       const struct peal__many **ret_many, struct peal_error *error)
 {
+	struct peal__relation relation;
+
 	if (!instance->model)
 		return peal_error_set(error, PEAL_EINVAL,
 				      "the instance was never begun, or has ended");
 	*ret_many = peal__many_find(peal__state(instance->model), name);
+	if (!*ret_many && peal__relation_find(peal__state(instance->model), name, strlen(name),
+					      &relation, NULL) == 0)
+		return peal_error_set(
+			error, PEAL_EINVAL, "\"%s\" of %s is no many-to-many relation, but %s",
+			name, peal_model_label(instance->model),
+			relation.backward ? "the other side of a foreign key: use "
+					    "peal_related_add() and the others of "
+					    "peal/related.h"
+					  : "a foreign key: set it by peal_field_set()");
 	if (!*ret_many)
 		return peal_error_set(error, PEAL_EINVAL,
 				      "%s has no many-to-many relation \"%s\" (or not all of its "

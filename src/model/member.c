@@ -192,6 +192,29 @@ static const char *kind_name(uint32_t kind)
 	return kind < PEAL_COUNTOF(names) ? names[kind] : "a value of unknown kind";
 }
 
+/* What there is to be given instead. */
+static const char *taken_by(const struct peal__column *column)
+{
+	switch (column->value_kind) {
+	case PEAL_VALUE_REAL:
+		return "a real or an integer";
+	case PEAL_VALUE_UUID:
+		return "a uuid or its text";
+	case PEAL_VALUE_DECIMAL:
+		return "a decimal, its text (\"-12.50\") or an integer";
+	case PEAL_VALUE_DATE:
+		return "a date or its text (\"2001-12-31\")";
+	case PEAL_VALUE_TIME:
+		return "a time or its microseconds";
+	case PEAL_VALUE_TIME_OF_DAY:
+		return "a time of day, its text (\"23:59\") or its microseconds";
+	case PEAL_VALUE_DURATION:
+		return "a duration, its text or its microseconds";
+	default:
+		return kind_name(column->value_kind);
+	}
+}
+
 static int refuse(const struct peal__model_state *state, const struct peal__column *column,
 		  int code, const char *reason, const char *what, struct peal_error *error)
 {
@@ -303,11 +326,31 @@ static bool has_room(const struct peal__column *column, struct peal_value *value
 	}
 }
 
+static int wrong_kind(const struct peal__model_state *state, const struct peal__column *column,
+		      uint32_t kind, struct peal_error *error)
+{
+	char what[160];
+
+	snprintf(what, sizeof(what), "%s: it takes %s", kind_name(kind), taken_by(column));
+	return refuse(state, column, PEAL_ETYPE, "does not take", what, error);
+}
+
+static int no_room(const struct peal__model_state *state, const struct peal__column *column,
+		   struct peal_value value, struct peal_error *error)
+{
+	char text[64], what[160];
+
+	peal_value_format(value, text, sizeof(text));
+	if (value.kind != PEAL_VALUE_DECIMAL)
+		return refuse(state, column, PEAL_ETYPE, "has no room for", text, error);
+	snprintf(what, sizeof(what), "%s (max_digits %u, decimal_places %u)", text,
+		 column->field->max_digits, column->field->decimal_places);
+	return refuse(state, column, PEAL_ETYPE, "has no room for", what, error);
+}
+
 int peal__column_accept(const struct peal__model_state *state, const struct peal__column *column,
 			struct peal_value *value, struct peal_error *error)
 {
-	char text[64];
-
 	if (value->kind == PEAL_VALUE_NULL)
 		return 0;
 	if (value->kind == PEAL_VALUE_POINTER) {
@@ -317,11 +360,9 @@ int peal__column_accept(const struct peal__model_state *state, const struct peal
 			return r;
 	}
 	if (!convert(column, value))
-		return refuse(state, column, PEAL_ETYPE, "does not take", kind_name(value->kind),
-			      error);
+		return wrong_kind(state, column, value->kind, error);
 	if (!has_room(column, value))
-		return refuse(state, column, PEAL_ETYPE, "has no room for",
-			      peal_value_format(*value, text, sizeof(text)), error);
+		return no_room(state, column, *value, error);
 	if (value->kind == PEAL_VALUE_TEXT &&
 	    memchr(value->as.text.data, '\0', value->as.text.size))
 		return refuse(state, column, PEAL_ETYPE, "does not take",

@@ -104,10 +104,11 @@ size_t peal__path_step(const char *path, const char **ret_rest)
 	return segment.size;
 }
 
-static int forward_relation(const struct peal__column *column, struct peal__relation *ret,
+static int forward_relation(const struct peal__model_state *state,
+			    const struct peal__column *column, struct peal__relation *ret,
 			    struct peal_error *error)
 {
-	int r = peal__model_check(column->field->to, error);
+	int r = peal__relation_check(state, column, error);
 
 	if (r == 0)
 		*ret = (struct peal__relation){ .other = peal__state(column->field->to),
@@ -126,7 +127,7 @@ int peal__relation_find(const struct peal__model_state *state, const char *name,
 	size_t i = peal__column_find(state, name, size, &by_relation);
 
 	if (i != PEAL__NO_FIELD && by_relation)
-		return forward_relation(&state->columns[i], ret, error);
+		return forward_relation(state, &state->columns[i], ret, error);
 	many = many_find(state, &segment);
 	if (many) {
 		*ret = (struct peal__relation){ .other = many->other, .many = *many };
@@ -188,7 +189,7 @@ static int join_forward(struct peal_query *query, const struct peal__place *plac
 			size_t *ret)
 {
 	const struct peal_model *to = place->column->field->to;
-	int r = peal__model_check(to, &query->error);
+	int r = peal__relation_check(query->joins[place->join].state, place->column, &query->error);
 
 	if (r < 0)
 		return r;
@@ -253,8 +254,13 @@ static int forward(struct peal_query *query, struct peal__place *place, bool by_
 	int r;
 
 	*ret_goes_on = false;
-	if (!by_relation || !**rest || !*place->column->field->to->state)
+	if (!by_relation || !**rest)
 		return 0;
+	if (!*place->column->field->to->state)
+		return peal__is_lookup(*rest)
+			       ? 0
+			       : peal__relation_check(query->joins[place->join].state,
+						      place->column, &query->error);
 	to = peal__state(place->column->field->to);
 	if (!leads_on(to, *rest))
 		return 0;
@@ -352,6 +358,30 @@ int peal__place_find_all(struct peal_query *query, const char *name, const char 
 	return r;
 }
 
+static bool is_one(const struct peal__relation *relation)
+{
+	return relation->backward && relation->backward->field->kind == PEAL_FIELD_ONE_TO_ONE;
+}
+
+/* A name that is no forward relation: perhaps one of the other side. */
+static int not_forward(struct peal_query *query, const struct peal__model_state *state,
+		       const struct segment *segment)
+{
+	struct peal__relation relation;
+	int r;
+
+	if (peal__relation_find(state, segment->name, segment->size, &relation, NULL) < 0)
+		r = peal__no_such(state, PEAL__NAMES_FORWARD, segment->name, segment->size,
+				  &query->error);
+	else
+		r = peal_error_set(&query->error, PEAL_EINVAL,
+				   "\"%.*s\" of %s leads to %s: use peal_query_prefetch()",
+				   (int)segment->size, segment->name, state->label,
+				   is_one(&relation) ? "a row that refers to it" : "several rows");
+	peal_error_prefix(&query->error, "select_related: ");
+	return r;
+}
+
 int peal__select_related(struct peal_query *query, const char *name)
 {
 	struct peal__place place = { 0 };
@@ -365,12 +395,8 @@ int peal__select_related(struct peal_query *query, const char *name)
 		bool by_relation;
 		size_t i = peal__column_find(state, segment.name, segment.size, &by_relation);
 
-		if (i == PEAL__NO_FIELD || !by_relation) {
-			r = peal__no_such(state, PEAL__NAMES_FORWARD, segment.name, segment.size,
-					  &query->error);
-			peal_error_prefix(&query->error, "select_related: ");
-			return r;
-		}
+		if (i == PEAL__NO_FIELD || !by_relation)
+			return not_forward(query, state, &segment);
 		place.column = &state->columns[i];
 		r = join_forward(query, &place, true, &place.join);
 		if (r == 0)

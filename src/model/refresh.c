@@ -114,8 +114,8 @@ static int fields_of(const struct peal_instance *instance, const struct peal_nam
 
 		if (peal__column_find(state, name, strlen(name), NULL) != PEAL__NO_FIELD)
 			items[(*ret_count)++] = name;
-		else
-			r = peal__relation_find(state, name, strlen(name), &relation, error);
+		else if (peal__relation_find(state, name, strlen(name), &relation, NULL) < 0)
+			r = peal__no_such(state, PEAL__NAMES_IN_PATHS, name, strlen(name), error);
 	}
 	if (r < 0)
 		peal_error_prefix(error, "refresh: ");

@@ -39,6 +39,20 @@ int peal__model_check(const struct peal_model *model, struct peal_error *error)
 	return 0;
 }
 
+int peal__relation_check(const struct peal__model_state *state, const struct peal__column *column,
+			 struct peal_error *error)
+{
+	const struct peal_model *to = column->field->to;
+
+	if (PEAL_UNLIKELY(!*to->state))
+		return peal_error_set(error, PEAL_EINVAL,
+				      "%s.%s refers to the model %s.%s, which is not registered: "
+				      "give it to PEAL_MODELS_REGISTER() too",
+				      state->label, column->field->name, to->app ? to->app : "",
+				      to->name ? to->name : "");
+	return 0;
+}
+
 /* ---- The tables, checked ---------------------------------------------------------------------------------------- */
 
 static int wrong(const struct peal_model *model, const struct peal_field *field, const char *reason,

@@ -202,11 +202,14 @@ static int create_table(struct peal__connection *c, const struct peal__model_sta
 {
 	struct peal__text sql = { 0 };
 
-	for (size_t i = 0; i < state->count; i++)
-		if (state->columns[i].relation && !*state->columns[i].field->to->state)
-			return peal_error_set(error, PEAL_EINVAL,
-					      "%s.%s refers to a model that is not registered",
-					      state->label, state->columns[i].field->name);
+	for (size_t i = 0; i < state->count; i++) {
+		int r = state->columns[i].relation
+				? peal__relation_check(state, &state->columns[i], error)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
 	peal__text_add(&sql, "CREATE TABLE IF NOT EXISTS ");
 	peal__text_add_name(&sql, state->table);
 	for (size_t i = 0; i < state->count; i++) {

@@ -108,6 +108,9 @@ int peal__model_statement(const struct peal__model_state *state, enum peal__stat
 
 /* "the model school.Student is not registered" unless it is. */
 int peal__model_check(const struct peal_model *model, struct peal_error *error);
+/* The same of the model that a relation's column refers to, naming both. */
+int peal__relation_check(const struct peal__model_state *state, const struct peal__column *column,
+			 struct peal_error *error);
 
 /*
  * The column of a name: a member's ("author_id"), a relation's ("author"), or "pk"; by_relation (may be NULL) says

@@ -257,8 +257,9 @@ TEST(values_are_found_by_lookups)
 	must(peal_save(&e.instance, &error), &error);
 	must(exotic_model_get(
 		     &found,
-		     PEAL_WITH(PEAL_IS(exotic_model, price, (struct peal_decimal){ 1010, 2 }),
-			       PEAL_WHERE(exotic_model, born, lt, (struct peal_date){ 1974, 5, 1 })),
+		     PEAL_WITH(
+			     PEAL_IS(exotic_model, price, (struct peal_decimal){ 1010, 2 }),
+			     PEAL_WHERE(exotic_model, born, lt, (struct peal_date){ 1974, 5, 1 })),
 		     &error),
 	     &error);
 	peal_fini(&found.instance);
@@ -412,6 +413,15 @@ TEST(what_does_not_fit_is_refused)
 	refused(&e, "born", PEAL_INT(1));
 	refused(&e, "born", peal_value_date((struct peal_date){ 2001, 2, 29 }));
 	refused(&e, "id", PEAL_TEXT("16fd2706"));
+	T_CODE(peal_field_set(&e.instance, "price", PEAL_REAL(0.5), &error), PEAL_ETYPE);
+	T_STR(error.message, "lab.Exotic.price does not take a real: it takes a decimal, its text "
+			     "(\"-12.50\") or an integer");
+	T_CODE(peal_field_set(&e.instance, "born", PEAL_TEXT("soon"), &error), PEAL_ETYPE);
+	T_STR(error.message, "lab.Exotic.born does not take a text: it takes a date or its text "
+			     "(\"2001-12-31\")");
+	T_CODE(peal_field_set(&e.instance, "price", PEAL_TEXT("99.999"), &error), PEAL_ETYPE);
+	T_STR(error.message,
+	      "lab.Exotic.price has no room for 99.999 (max_digits 15, decimal_places 2)");
 	T_OK(peal_field_set(&e.instance, "price", PEAL_TEXT("1.5000"), &error));
 	T_INT(e.price.coefficient, 150);
 

@@ -195,7 +195,7 @@ TEST(values_that_do_not_fit)
 	T_CODE(peal_field_set(&s.instance, "u32", PEAL_INT(-1), &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "flag", PEAL_INT(2), &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "text", PEAL_INT(2), &error), PEAL_ETYPE);
-	T_STR(error.message, "lab.Sample.text does not take an integer");
+	T_STR(error.message, "lab.Sample.text does not take an integer: it takes a text");
 	T_CODE(peal_field_set(&s.instance, "i32", PEAL_TEXT("2"), &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "i32", PEAL_NULL, &error), PEAL_ETYPE);
 	T_CODE(peal_field_set(&s.instance, "text",

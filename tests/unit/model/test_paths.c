@@ -5,6 +5,8 @@
  */
 #include "models.h"
 
+#include <peal/m2m.h>
+
 #include <peal/bulk.h>
 #include <peal/related.h>
 
@@ -330,6 +332,7 @@ enum takes {
 	PATHS,
 	FIELDS,
 	RELATIONS,
+	BOTH, /* fields, and relations without further steps */
 	FORWARD,
 };
 
@@ -369,7 +372,7 @@ static const struct {
 	{ "prefetch", by_prefetch, RELATIONS },
 	{ "prefetch of an instance", by_prefetch_of_instance, RELATIONS },
 	{ "related", by_related, RELATIONS },
-	{ "refresh", by_refresh, RELATIONS },
+	{ "refresh", by_refresh, BOTH },
 	{ "select_related", by_select_related, FORWARD },
 };
 
@@ -401,6 +404,8 @@ TEST(every_function_says_what_there_is)
 		[PATHS] = "lab.Book has no field \"nothing\"; there are id, title, owner, marks",
 		[FIELDS] = "lab.Book has no field \"nothing\"; there are id, title, owner",
 		[RELATIONS] = "lab.Book has no relation \"nothing\"; there are owner, marks, likes",
+		[BOTH] =
+			"refresh: lab.Book has no field \"nothing\"; there are id, title, owner, marks",
 		[FORWARD] = "lab.Book has no relation \"nothing\"; there are owner",
 	};
 	struct peal_db *db = begin();
@@ -432,10 +437,19 @@ TEST(wrong_steps_of_paths)
 		{ FIELDS, "owner__name", "lab.Book has no field \"owner__name\"" },
 		{ FIELDS, "marks", "lab.Book has no field \"marks\"" },
 		{ FIELDS, "", "lab.Book has no field \"\"" },
-		{ RELATIONS, "title", "" }, /* of a refresh that is right */
+		{ RELATIONS, "title", "lab.Book has no relation \"title\"" },
+		{ BOTH, "owner__name", "lab.Book has no field \"owner__name\"" },
+		{ BOTH, "", "lab.Book has no field \"\"" },
 		{ FORWARD, "owner__nothing", "lab.Person has no relation \"nothing\"" },
-		{ FORWARD, "marks", "lab.Book has no relation \"marks\"" },
-		{ FORWARD, "owner__books", "lab.Person has no relation \"books\"" },
+		{ FORWARD, "marks",
+		  "select_related: \"marks\" of lab.Book leads to several rows: use "
+		  "peal_query_prefetch()" },
+		{ FORWARD, "owner__books",
+		  "select_related: \"books\" of lab.Person leads to several rows: use "
+		  "peal_query_prefetch()" },
+		{ FORWARD, "owner__profile",
+		  "select_related: \"profile\" of lab.Person leads to a row that refers to it: use "
+		  "peal_query_prefetch()" },
 		{ FORWARD, "owner_id", "lab.Book has no relation \"owner_id\"" },
 		{ FORWARD, "title", "lab.Book has no relation \"title\"" },
 		{ FORWARD, "", "lab.Book has no relation \"\"" },
@@ -447,6 +461,56 @@ TEST(wrong_steps_of_paths)
 		for (size_t k = 0; k < PEAL_COUNTOF(wrong); k++)
 			if (wrong[k].takes == uses[i].takes && *wrong[k].says)
 				expect(i, wrong[k].name, wrong[k].says);
+	peal_fini(&loaded.instance);
+	end_models(db);
+}
+
+/* A model that was forgotten in PEAL_MODELS_REGISTER() is named by what refers to it. */
+TEST(models_that_are_not_registered)
+{
+	static const char says[] = "lab.Book.owner refers to the model lab.Person, which is not "
+				   "registered: give it to PEAL_MODELS_REGISTER() too";
+	static const char *const names[] = { "owner__name", "owner->name", "owner__name__gt" };
+	struct peal_db *db = open_database();
+	struct peal_query *query;
+	struct peal_error error = { 0 };
+
+	T_OK(PEAL_MODELS_REGISTER(&error, &mark_model, &book_model));
+	for (size_t i = 0; i < PEAL_COUNTOF(names); i++) {
+		query = peal_query_new(&book_model);
+		T_CODE(by_filter(query, names[i], &error), PEAL_EINVAL);
+		T_STR(error.message, says);
+		peal_query_free(query);
+	}
+	query = peal_query_new(&book_model);
+	T_CODE(by_select_related(query, "owner", &error), PEAL_EINVAL);
+	T_HAS(error.message, says);
+	peal_query_free(query);
+	T_CODE(peal_models_create_tables(NULL, &error), PEAL_EINVAL);
+	T_STR(error.message, says);
+	peal_models_forget();
+	peal_db_close(db);
+}
+
+TEST(many_to_many_functions_name_those_for_foreign_keys)
+{
+	struct peal_db *db = begin();
+	struct peal_error error = { 0 };
+	struct person ana;
+
+	T_OK(person_model_get(&ana, PEAL_WITH(PEAL_IS(person_model, id, 1)), &error));
+	T_CODE(peal_m2m_add(&ana.instance, "books", PEAL_VALUES(&ana.instance), NULL, &error),
+	       PEAL_EINVAL);
+	T_STR(error.message, "\"books\" of lab.Person is no many-to-many relation, but the other "
+			     "side of a foreign key: use peal_related_add() and the others of "
+			     "peal/related.h");
+	peal_fini(&ana.instance);
+	T_OK(book_model_get(&loaded, PEAL_WITH(PEAL_IS(book_model, id, 1)), NULL));
+	T_CODE(peal_m2m_clear(&loaded.instance, "owner", &error), PEAL_EINVAL);
+	T_STR(error.message, "\"owner\" of lab.Book is no many-to-many relation, but a foreign "
+			     "key: set it by peal_field_set()");
+	T_CODE(peal_m2m_clear(&loaded.instance, "nothing", &error), PEAL_EINVAL);
+	T_HAS(error.message, "lab.Book has no many-to-many relation \"nothing\"");
 	peal_fini(&loaded.instance);
 	end_models(db);
 }
