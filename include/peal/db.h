@@ -84,7 +84,8 @@ PEAL_API PEAL_MUST_CHECK int peal_db_open_with(const char *url,
 					       struct peal_db **ret_db, struct peal_error *error);
 
 /*
- * Close all connections of all threads; an open transaction is rolled back, its callbacks are dropped. No other
+ * Close all connections of all threads; an open transaction is rolled back, which is logged as a warning, and its
+ * callbacks are dropped. No other
  * thread may be using the database, nor wait for a connection. NULL does nothing.
  */
 PEAL_API void peal_db_close(struct peal_db *db);
@@ -128,7 +129,8 @@ PEAL_API void peal_db_stats(struct peal_db *db, struct peal_db_counts *ret_stats
  * is set to 0 when the block begins, or to an error when it cannot begin, and then the block is not entered.
  *
  *   the end of the block, or continue    commits when RESULT is 0, and rolls back otherwise;
- *   break, return, goto                  roll back, and RESULT becomes PEAL_ECANCELED if it was 0.
+ *   break, return, goto                  roll back, and RESULT becomes PEAL_ECANCELED if it was 0, which is logged
+ *                                        as a warning: it is set before by who rolls back on purpose.
  *
  * After the block RESULT is 0 exactly when everything in it is committed (in a nested block: kept for the block
  * around it). It cannot be left without being ended, and an early return can never commit.

@@ -2,6 +2,7 @@
 #include "connection.h"
 
 #include "heap.h"
+#include "log.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -278,8 +279,8 @@ int peal__statement_bind(struct peal__statement *s, size_t index, const struct p
 static int say_cut_off(const struct peal__statement *s, struct peal_error *error)
 {
 	peal_error_set(error, PEAL_ETRANSACTION,
-		       "%s: the block in which these rows were being read has ended; read them "
-		       "inside of it, or outside of any block",
+		       "the block in which these rows were being read has ended; read them "
+		       "inside of it, or outside of any block: %s",
 		       s->sql);
 	if (error)
 		memcpy(error->sqlstate, "24000", sizeof(error->sqlstate));
@@ -619,6 +620,11 @@ static void db_close_all(struct peal_db *db)
 	while (db->connections && !peal__db_is_foreign(db)) {
 		struct peal__connection *next = db->connections->next;
 
+		if (db->connections->block_count)
+			peal__log(PEAL_LOG_WARNING, "peal.db",
+				  "the database \"%s\" was closed inside a block: rolled back; "
+				  "end the block before peal_db_close()",
+				  db->alias);
 		connection_free(db->connections);
 		db->connections = next;
 	}

@@ -343,8 +343,8 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 	struct peal__pg_statement *st = s->handle;
 
 	if (index >= st->shape->param_count) {
-		peal_error_set(error, PEAL_EINVAL, "%s: there is no parameter $%zu", s->sql,
-			       index + 1);
+		peal_error_set(error, PEAL_EINVAL, "there is no parameter $%zu: %s", index + 1,
+			       s->sql);
 		if (error)
 			memcpy(error->sqlstate, "07001", sizeof(error->sqlstate));
 		return PEAL_EINVAL;
@@ -498,8 +498,8 @@ static bool has_shape(const PGresult *result, const struct peal__pg_shape *shape
 
 static int say_changed(const struct peal__statement *s, struct peal_error *error)
 {
-	return peal_error_set(error, PEAL_EDB, "%s: its columns have changed; run it again",
-			      s->sql);
+	return peal_error_set(error, PEAL_EDB,
+			      "the statement's columns have changed; run it again: %s", s->sql);
 }
 
 /* What comes of the results of opening: 0, or the first error. */
@@ -606,7 +606,7 @@ static int refuse_copy(struct peal__statement *s, ExecStatusType status, struct 
 	while (status == PGRES_COPY_OUT && PQgetCopyData(conn, &data, 0) > 0)
 		PQfreemem(data);
 	skip_results(conn);
-	return peal_error_set(error, PEAL_ENOTSUP, "%s: COPY is not supported", s->sql);
+	return peal_error_set(error, PEAL_ENOTSUP, "COPY is not supported: %s", s->sql);
 }
 
 static int end(struct peal__statement *s, int r)

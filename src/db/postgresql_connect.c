@@ -149,11 +149,11 @@ static int told(const PGresult *result, const char *sqlstate, const char *sql,
 	if (strcmp(sqlstate, "42601") == 0 && function &&
 	    strcmp(function, "exec_parse_message") == 0)
 		code = PEAL_EINVAL;
-	/* A long statement must leave room for what is wrong with it. */
-	peal_error_set(error, code, "%.*s%s: %s%s%s%s%s", SQL_SHOWN, sql,
-		       strlen(sql) > SQL_SHOWN ? "..." : "",
+	/* The reason first: of a long message the end is lost. */
+	peal_error_set(error, code, "%s%s%s%s%s: %.*s%s",
 		       message ? message : "an error without words", detail ? ": " : "",
-		       detail ? detail : "", hint ? ": " : "", hint ? hint : "");
+		       detail ? detail : "", hint ? ": " : "", hint ? hint : "", SQL_SHOWN, sql,
+		       strlen(sql) > SQL_SHOWN ? "..." : "");
 	if (!error)
 		return code;
 	set_sqlstate(error, sqlstate);
@@ -187,8 +187,8 @@ int peal__pg_failed(struct peal__connection *c, const PGresult *result, const ch
 						  : "what this statement did is not known",
 				     error);
 	if (!*line || strstr(line, "out of memory"))
-		return peal_error_set(error, PEAL_ENOMEM, "%s: out of memory", sql);
-	return peal_error_set(error, PEAL_EDB, "%s: %s", sql, line);
+		return peal_error_set(error, PEAL_ENOMEM, "out of memory: %s", sql);
+	return peal_error_set(error, PEAL_EDB, "%s: %s", line, sql);
 }
 
 /* ---- Opening ------------------------------------------------------------------------------------------------------- */

@@ -158,7 +158,7 @@ static int flush(struct peal__statement *s, struct peal_error *error)
 		return 0;
 	}
 	r = finish(s, error);
-	return r < 0 ? r : peal_error_set(error, PEAL_EDB, "%s: COPY ended early", s->sql);
+	return r < 0 ? r : peal_error_set(error, PEAL_EDB, "COPY ended early: %s", s->sql);
 }
 
 int peal__pg_copy_row(struct peal__statement *s, struct peal_error *error)

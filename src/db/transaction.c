@@ -376,9 +376,14 @@ void peal_atomic_abandon(struct peal_atomic *atomic)
 {
 	if (atomic->state != ATOMIC_ENTERED)
 		return;
-	if (*atomic->result == 0)
+	if (*atomic->result == 0) {
 		*atomic->result = peal_error_set(atomic->error, PEAL_ECANCELED,
 						 "the block was left before its end: rolled back");
+		peal__log(PEAL_LOG_WARNING, "peal.db",
+			  "a PEAL_ATOMIC block was left by break, return or goto while its result "
+			  "was 0: rolled back; to commit, write continue or let it end, and return "
+			  "behind it; to roll back, set its result before");
+	}
 	peal_atomic_leave(atomic, *atomic->result, NULL);
 }
 

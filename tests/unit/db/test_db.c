@@ -598,6 +598,68 @@ TEST(callback_that_fails_without_a_word)
 	peal_db_close(db);
 }
 
+static void keep_log(void *user, enum peal_log_level level, const char *domain, const char *message)
+{
+	(void)user;
+	snprintf(logged + strlen(logged), sizeof(logged) - strlen(logged), "%d %s %s|", (int)level,
+		 domain, message);
+}
+
+static int left_by_return(int result)
+{
+	int r;
+
+	PEAL_ATOMIC(r, NULL) {
+		T_OK(insert_row(9));
+		r = result;
+		return r;
+	}
+	return r;
+}
+
+TEST(a_block_that_is_left_with_its_work_undone_is_logged)
+{
+	struct peal_db *db = open_table();
+	struct peal_atomic atomic;
+
+	peal_set_log(keep_log, NULL);
+	logged[0] = '\0';
+	T_INT(left_by_return(PEAL_EUSER), PEAL_EUSER);
+	T_STR(logged, "");
+	T_INT(left_by_return(0), 0);
+	T_STR(logged, "2 peal.db a PEAL_ATOMIC block was left by break, return or goto while its "
+		      "result was 0: rolled back; to commit, write continue or let it end, and "
+		      "return behind it; to roll back, set its result before|");
+	T_INT(number_of("SELECT count(*) FROM t"), 0);
+
+	logged[0] = '\0';
+	T_OK(peal_atomic_enter(&atomic, NULL, NULL));
+	T_OK(peal_atomic_leave(&atomic, 0, NULL));
+	T_OK(peal_atomic_enter(&atomic, NULL, NULL));
+	T_STR(logged, "");
+	peal_db_close(db);
+	T_STR(logged, "2 peal.db the database \"default\" was closed inside a block: rolled back; "
+		      "end the block before peal_db_close()|");
+	logged[0] = '\0';
+	peal_db_close(open_database());
+	T_STR(logged, "");
+	peal_set_log(NULL, NULL);
+}
+
+/* The reason comes first, the statement behind it. */
+TEST(errors_of_statements_begin_with_the_reason)
+{
+	struct peal_db *db = open_database();
+	struct peal_error error = { 0 };
+
+	T_CODE(peal_db_exec(NULL, "INSERT INTO nowhere VALUES (1)", NULL, NULL, &error), PEAL_EDB);
+	T_STR(error.message,
+	      runs_on("postgresql")
+		      ? "relation \"nowhere\" does not exist: INSERT INTO nowhere VALUES (1)"
+		      : "no such table: nowhere: INSERT INTO nowhere VALUES (1)");
+	peal_db_close(db);
+}
+
 TEST(close_inside_a_block)
 {
 	struct peal_db *db = open_table();
