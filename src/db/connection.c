@@ -170,7 +170,7 @@ static int statement_new(struct peal__connection *c, const struct wanted *wanted
 	int r;
 
 	if (!s)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	s->connection = c;
 	s->hash = wanted->hash;
 	if (wanted->key)
@@ -202,7 +202,7 @@ static int statement_get(struct peal__connection *c, struct wanted *wanted, peal
 		write(context, &sql);
 		wanted->sql = sql.data;
 		wanted->size = sql.size;
-		r = sql.failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory") : 0;
+		r = sql.failed ? peal__no_memory(error) : 0;
 	}
 	if (r == 0)
 		r = statement_new(c, wanted, ret_statement, error);
@@ -412,7 +412,7 @@ static int connection_new(struct peal_db *db, struct peal__connection **ret_conn
 
 	if (!c || pthread_setspecific(db->key, c) != 0) {
 		peal__db_free(c);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	c->db = db;
 	pthread_mutex_lock(&db->lock);
@@ -576,7 +576,7 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 		return no_driver(url, error);
 	db = peal__db_alloc(sizeof(*db));
 	if (!db)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	db->driver = driver;
 	db->options = options ? *options : (struct peal_db_options){ .alias = NULL };
 	if (!db->options.busy_timeout_ms)
@@ -590,7 +590,7 @@ static int db_new(const char *url, const struct peal_db_options *options, struct
 	db->generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
 	if (!db->alias || !db->url || pthread_key_create(&db->key, connection_end) != 0) {
 		db_free(db);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	pthread_mutex_init(&db->lock, NULL);
 	*ret_db = db;

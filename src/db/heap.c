@@ -57,6 +57,11 @@ char *peal__db_text_copy_n(const char *text, size_t size)
 	return copy;
 }
 
+int peal__no_memory(struct peal_error *error)
+{
+	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+}
+
 char *peal__db_text_copy(const char *text)
 {
 	return peal__db_text_copy_n(text, strlen(text));

@@ -7,12 +7,15 @@
 #ifndef PEAL_DB_HEAP_H
 #define PEAL_DB_HEAP_H
 
+#include <peal/error.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-void *peal__db_alloc(size_t size); /* size > 0; zeroed; NULL when there is none */
-void peal__db_free(void *pointer); /* NULL does nothing */
+void *peal__db_alloc(size_t size);             /* size > 0; zeroed; NULL when there is none */
+void peal__db_free(void *pointer);             /* NULL does nothing */
+int peal__no_memory(struct peal_error *error); /* PEAL_ENOMEM, and says so */
 char *peal__db_text_copy(const char *text);
 char *peal__db_text_copy_n(const char *text, size_t size);
 

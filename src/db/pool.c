@@ -156,7 +156,7 @@ static int line_open(struct peal__connection *c, struct peal_error *error)
 
 	if (!line) {
 		place_give(c->db);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	attach(c, line);
 	r = c->db->driver->open(c, error);

@@ -24,11 +24,6 @@
 #define XID_QUERY "peal_xid"
 #define FETCH_ROWS 1000 /* of a cursor at once */
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 static void skip_results(PGconn *conn)
 {
 	PGresult *result;
@@ -235,7 +230,7 @@ static int describe(struct peal__connection *c, const char *sql, unsigned number
 	} else {
 		*ret_shape = shape_new(results[count - 1]);
 		if (!*ret_shape)
-			r = no_memory(error);
+			r = peal__no_memory(error);
 	}
 	for (size_t i = 0; i < count; i++)
 		PQclear(results[i]);
@@ -314,11 +309,11 @@ static int prepare(struct peal__statement *s, const char *sql, size_t size,
 		return peal_error_set(error, PEAL_EINVAL, "not one SQL statement: %s", sql);
 	st = s->handle = peal__db_alloc(sizeof(*st));
 	if (!st)
-		return no_memory(error);
+		return peal__no_memory(error);
 	peal__pg_settle(s->connection);
 	r = make_known(s, error);
 	if (r == 0 && !make_room(st))
-		r = no_memory(error);
+		r = peal__no_memory(error);
 	if (r < 0) {
 		finalize(s);
 		return r;
@@ -534,7 +529,7 @@ static int cursor_open(struct peal__statement *s, PGresult **ret_result, struct 
 		return r;
 	last = cursor_send(s, number, results);
 	if (last < 0)
-		return no_memory(error);
+		return peal__no_memory(error);
 	r = cursor_opened(s, number, results, last, error);
 	if (r == 0) {
 		*ret_result = results[last];
@@ -739,7 +734,7 @@ static int more(struct peal__statement *s, struct peal_error *error)
 	if (st->aside_at < st->aside_count)
 		return take(s, st->aside[st->aside_at++], error);
 	if (st->aside_failed)
-		return end(s, no_memory(error));
+		return end(s, peal__no_memory(error));
 	if (!st->ended && pg && pg->streaming == s)
 		return take(s, all_of(s, PQgetResult(pg->conn)), error);
 	if (!may_have_more || st->ended)

@@ -225,7 +225,7 @@ static PQconninfoOption *parse(const struct peal_db *db, struct peal_error *erro
 	PQconninfoOption *options;
 
 	if (!url) {
-		peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		peal__no_memory(error);
 		return NULL;
 	}
 	strcat(strcpy(url, "postgresql:"), db->url);
@@ -365,7 +365,7 @@ static PGconn *dial(const struct peal_db *db, const PQconninfoOption *options,
 	bool in_time;
 
 	if (!conn) {
-		peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		peal__no_memory(error);
 		return NULL;
 	}
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
@@ -431,7 +431,7 @@ int peal__pg_open(struct peal__connection *c, struct peal_error *error)
 	int r = 0;
 
 	if (options && !pg)
-		peal_error_set(told_error, PEAL_ENOMEM, "out of memory");
+		peal__no_memory(told_error);
 	if (pg)
 		pg->conn = dial(c->db, options, told_error);
 	if (!pg || !pg->conn) {

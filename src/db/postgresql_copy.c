@@ -63,7 +63,7 @@ static int prepare_target(struct peal__statement *s, const struct peal__copy *co
 	peal__text_add_name(&table, copy->table);
 	if (table.failed) {
 		peal__text_fini(&table);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	result = ask(peal__pg_of(c)->conn, copy, table.data);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -90,7 +90,7 @@ static int start(struct peal__statement *s, const struct peal__copy *copy, struc
 	peal__text_add(&pg->copy, copy->into);
 	peal__text_add(&pg->copy, " FROM STDIN (FORMAT binary)");
 	if (pg->copy.failed)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	result = PQexec(pg->conn, pg->copy.data);
 	if (PQresultStatus(result) != PGRES_COPY_IN)
 		r = peal__pg_failed(s->connection, result, s->sql, error);
@@ -152,7 +152,7 @@ static int flush(struct peal__statement *s, struct peal_error *error)
 	int r;
 
 	if (pg->copy.failed)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (PQputCopyData(pg->conn, pg->copy.data, (int)pg->copy.size) == 1) {
 		pg->copy.size = 0;
 		return 0;

@@ -777,7 +777,7 @@ int peal__pg_decode(const PGresult *result, int row, int column, const struct pe
 	if (r == 0 && kind && PEAL_UNLIKELY(ret_value->kind != kind))
 		r = convert(kind, ret_value);
 	if (PEAL_UNLIKELY(r == PEAL_ENOMEM))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (PEAL_UNLIKELY(r < 0))
 		return fail(error, "22P03",
 			    "column %s: the value cannot be read as what is wanted of it",

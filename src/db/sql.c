@@ -38,7 +38,7 @@ static int cursor_bind(struct peal_cursor *cursor, const struct peal_params *par
 			value.as.text.data = peal__arena_text(&cursor->arena, value.as.text.data,
 							      value.as.text.size);
 			if (!value.as.text.data)
-				return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+				return peal__no_memory(error);
 		}
 		r = peal__statement_bind(cursor->statement, i, &value, error);
 		if (r < 0)
@@ -63,7 +63,7 @@ int peal_db_query(const char *database, const char *sql, const struct peal_param
 	cursor = peal__db_alloc(sizeof(*cursor) + (s->width + 1) * sizeof(cursor->values[0]));
 	if (!cursor) {
 		peal__statement_put(s);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	cursor->statement = s;
 	s->reading = PEAL__READ_AS_THEY_COME;

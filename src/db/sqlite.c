@@ -188,7 +188,7 @@ static int bind(struct peal__statement *s, size_t index, const struct peal_value
 				      "parameter $%d is not a value that a database knows", at);
 	}
 	if (code == SQLITE_NOMEM)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	return code == SQLITE_OK ? 0 : peal__sqlite_failed(s->connection, code, s->sql, error);
 }
 

@@ -308,7 +308,7 @@ static int open_ticket(struct peal__connection *c, struct peal_error *error)
 		peal__text_fini(&path);
 	}
 	if (r == -ENOMEM)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (r == 0 || !c->db->options.wal || log_is_safe())
 		return 0;
 	set_message(c, PEAL_ENOTSUP, "cannot open its -ticket file", -r,
@@ -375,7 +375,7 @@ int peal__sqlite_open(struct peal__connection *c, struct peal_error *error)
 
 	c->handle = peal__db_alloc(sizeof(struct peal__sqlite));
 	if (!c->handle)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	r = open_file(c, error);
 	if (r == 0)
 		r = open_ticket(c, error);

@@ -146,7 +146,7 @@ int peal__hook_reserve(struct peal__connection *c, struct peal_error *error)
 {
 	if (peal__db_grow(&c->hooks, &c->hook_capacity, c->hook_count, sizeof(*c->hooks)))
 		return 0;
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	return peal__no_memory(error);
 }
 
 void peal__hook_add(struct peal__connection *c, peal_on_commit_fn *callback,
@@ -201,7 +201,7 @@ static int block_begin(struct peal__connection *c, const struct peal_atomic_opti
 	int r = 0;
 
 	if (!peal__db_grow(&c->blocks, &c->block_capacity, c->block_count, sizeof(*c->blocks)))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (!c->block_count) {
 		c->cause[0] = '\0';
 		r = peal__connection_use(c, error);

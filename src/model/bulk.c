@@ -25,11 +25,6 @@ struct bulk {
 	bool sql_with_key;
 };
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 static int instances_check(const struct peal_model *model, struct peal_instance *const *instances,
 			   size_t count, struct peal_error *error)
 {
@@ -153,7 +148,7 @@ static int make_sql(struct bulk *bulk, size_t rows, bool with_key)
 	}
 	bulk->sql_rows = rows;
 	bulk->sql_with_key = with_key;
-	return bulk->sql.failed ? no_memory(bulk->error) : 0;
+	return bulk->sql.failed ? peal__no_memory(bulk->error) : 0;
 }
 
 /* ---- Inserting ------------------------------------------------------------------------------------------------------- */
@@ -228,7 +223,7 @@ static int copy_begin(struct bulk *bulk, struct peal__statement *s, size_t count
 
 	add_into(&into, state);
 	copy.into = into.data;
-	r = into.failed ? no_memory(bulk->error)
+	r = into.failed ? peal__no_memory(bulk->error)
 			: bulk->connection->db->driver->copy_begin(s, &copy, bulk->error);
 	peal__text_fini(&into);
 	return r;
@@ -400,7 +395,7 @@ int peal_bulk_create(const struct peal_model *model, struct peal_instance *const
 		return r;
 	bulk.rows = peal__db_alloc(2 * count * sizeof(struct peal_instance *));
 	bulk.keys = peal__db_alloc(count * sizeof(*bulk.keys));
-	r = bulk.rows && bulk.keys ? prepare(&bulk, instances) : no_memory(error);
+	r = bulk.rows && bulk.keys ? prepare(&bulk, instances) : peal__no_memory(error);
 	if (r == 0) {
 		PEAL_ATOMIC_WITH(r, error, .database = bulk.options->database,
 				 .no_savepoint = true) {
@@ -515,7 +510,7 @@ static int update_sql(struct bulk_update *update, size_t rows)
 		peal__text_add_name(sql, state->columns[state->key].db_name);
 	}
 	update->sql_rows = rows;
-	return sql->failed ? no_memory(update->error) : 0;
+	return sql->failed ? peal__no_memory(update->error) : 0;
 }
 
 static int update_run(struct bulk_update *update, struct peal__statement *s)
@@ -592,7 +587,7 @@ static int update_all(struct bulk_update *update, struct peal_instance *const *i
 	struct place *places = peal__db_alloc(count * sizeof(*places));
 	struct peal_instance **rows = peal__db_alloc(count * sizeof(struct peal_instance *));
 	bool written[PEAL_FIELDS_MAX] = { false };
-	int r = places && rows ? 0 : no_memory(update->error);
+	int r = places && rows ? 0 : peal__no_memory(update->error);
 	size_t row_count = r == 0 ? sort_places(places, instances, count, rows) : 0;
 	size_t wanted = UPDATE_PARAMETERS / (update->column_count + 1), most = wanted ? wanted : 1;
 

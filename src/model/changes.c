@@ -57,7 +57,7 @@ int peal__snapshot_new(const struct peal_instance *instance, const bool *written
 			texts += peal__texts_size(&value, 1);
 	snapshot = peal__db_alloc(sizeof(*snapshot) + count * sizeof(value) + texts);
 	if (!snapshot)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	snapshot->holders = 1;
 	*ret_snapshot = snapshot;
 	return 0;
@@ -113,7 +113,7 @@ int peal__snapshot_all(struct peal_instance *const *instances, size_t count, con
 		return 0;
 	snapshots = peal__db_alloc(count * sizeof(struct peal__snapshot *));
 	if (!snapshots)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	while (made < count && r == 0) {
 		r = peal__snapshot_new(instances[made], written, &snapshots[made], error);
 		made += r == 0;
@@ -190,7 +190,7 @@ int peal_changes_get(struct peal_instance *instance, const struct peal_changes *
 				      "set .track_changes of the model");
 	list = peal__owned_alloc(instance, PEAL__OWNED_CHANGES, list_size(instance));
 	if (!list)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	peal__owned_forget(instance, PEAL__OWNED_CHANGES, list);
 	list->changes.items = list->items;
 	for (size_t i = 0; i < peal__state(instance->model)->count; i++)
@@ -240,7 +240,7 @@ int peal__track_begin(struct peal__track *track, const struct peal_instance *ins
 	int r;
 
 	if (!list)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	track->changes = &list->changes;
 	r = peal__snapshot_new(instance, written, &track->after, error);
 	if (r != 0)

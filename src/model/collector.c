@@ -72,7 +72,7 @@ struct collector {
 
 static int no_memory(struct collector *c)
 {
-	return peal_error_set(c->error, PEAL_ENOMEM, "out of memory");
+	return peal__no_memory(c->error);
 }
 
 static bool is_heard(const struct peal_model *model)

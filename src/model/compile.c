@@ -538,7 +538,7 @@ int peal__compiled_start(struct peal__compiled *compiled, struct peal__connectio
 {
 	struct peal__statement *s = NULL;
 	int r = compiled->sql.failed
-			? peal_error_set(error, PEAL_ENOMEM, "out of memory")
+			? peal__no_memory(error)
 			: peal__statement_get(c, compiled->sql.data, compiled->sql.size, &s, error);
 
 	for (size_t i = 0; i < compiled->count && r == 0; i++)

@@ -79,7 +79,7 @@ static int create_apart(const struct peal__finder *finder, struct peal_instance 
 	int r;
 
 	if (!items)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	values.items = items;
 	PEAL_ATOMIC_WITH(r, error, .database = finder->database) {
 		r = peal_create(finder->model, instance, finder->database, &values, error);

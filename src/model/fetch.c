@@ -57,7 +57,7 @@ static int make_room(struct reader *reader, struct peal_error *error)
 		return 0;
 	reader->heap = peal__db_alloc(most * (sizeof(struct peal_value) + 1));
 	if (!reader->heap)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	reader->values = reader->heap;
 	reader->kinds = (const uint8_t *)&reader->values[most];
 	return 0;
@@ -224,9 +224,8 @@ static const struct peal_value *spread(const struct peal_query *query,
 
 /* ---- Many ------------------------------------------------------------------------------------------------------------ */
 
-/* The texts of a row go where its instance is. */
-static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count,
-		      struct peal_error *error)
+int peal__rows_keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count,
+			  struct peal_error *error)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (values[i].kind != PEAL_VALUE_TEXT && values[i].kind != PEAL_VALUE_BYTES)
@@ -234,7 +233,7 @@ static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t 
 		values[i].as.text.data = peal__arena_text(&rows->arena, values[i].as.text.data,
 							  values[i].as.text.size);
 		if (!values[i].as.text.data)
-			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+			return peal__no_memory(error);
 	}
 	return 0;
 }
@@ -246,7 +245,7 @@ static int keep_in_instance(struct peal_instance *instance, struct peal_value *v
 	char *room = size ? peal__owned_alloc(instance, PEAL__OWNED_TEXTS, size) : NULL;
 
 	if (size && !room)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	peal__texts_copy(values, count, room);
 	return 0;
 }
@@ -272,7 +271,7 @@ static int keep_related(struct peal_rows *rows, struct peal_instance *instance,
 		return 0;
 	if (!peal__db_grow(&rows->related, &rows->related_capacity, rows->related_count,
 			   sizeof(struct peal_instance *)))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	rows->related[rows->related_count++] = instance;
 	return 0;
 }
@@ -299,7 +298,7 @@ static int load_related(const struct peal_query *query, struct peal_rows *rows,
 			continue;
 		loaded[i] = related_new(rows, first, join->state->model);
 		if (!loaded[i])
-			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+			return peal__no_memory(error);
 		r = keep_related(rows, loaded[i], error);
 		if (r == 0)
 			r = peal__instance_load(join->state->model, loaded[i], db, own, error);
@@ -332,11 +331,11 @@ static int add_row(struct peal_query *query, struct peal_rows *rows, struct peal
 
 	if (!row || !peal__db_grow(&rows->items, &rows->capacity, rows->count,
 				   sizeof(struct peal_instance *)))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (query->owner.column) {
 		if (!peal__db_grow(&rows->owners, &rows->owner_capacity, rows->count,
 				   sizeof(*rows->owners)))
-			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+			return peal__no_memory(error);
 		rows->owners[rows->count] = values[width - 1];
 	}
 	instance = peal__instance_in(query->model, row);
@@ -361,7 +360,7 @@ static int read_rows(struct peal_query *query, struct peal_rows *rows, struct pe
 	while (r == 0) {
 		r = reader_step(&reader, error);
 		if (r == 0)
-			r = keep_texts(rows, reader.values, reader.width, error);
+			r = peal__rows_keep_texts(rows, reader.values, reader.width, error);
 		if (r == 0)
 			r = add_row(query, rows, c->db, reader.values, reader.width, error);
 	}
@@ -387,12 +386,12 @@ static int read_values(struct peal_query *query, struct peal_rows *rows, struct 
 	while ((r = reader_step(&reader, error)) == 0) {
 		struct value_row *row;
 
-		r = keep_texts(rows, reader.values, reader.width, error);
+		r = peal__rows_keep_texts(rows, reader.values, reader.width, error);
 		if (r < 0)
 			break;
 		row = peal__arena_alloc(&rows->arena, sizeof(*row) + size);
 		if (!row) {
-			r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
+			r = peal__no_memory(error);
 			break;
 		}
 		memcpy(row->values, reader.values, size);
@@ -438,7 +437,7 @@ struct peal_rows *peal__rows_new(struct peal_error *error)
 	struct peal_rows *rows = peal__db_alloc(sizeof(*rows));
 
 	if (!rows)
-		peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		peal__no_memory(error);
 	return rows;
 }
 
@@ -535,7 +534,7 @@ int peal_query_stream(struct peal_query *query, struct peal_stream **ret_stream,
 		return r;
 	stream = peal__db_alloc(sizeof(*stream) + query->model->size);
 	if (!stream)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	stream->instance = peal__instance_in(query->model, stream->row);
 	stream->query = in_order(query);
 	r = peal__query_ready(stream->query, &c, error);
@@ -566,7 +565,8 @@ static int read_chunk(struct peal_stream *stream, struct peal_error *error)
 	while (r == 0 && stream->rows->count < CHUNK) {
 		r = reader_step(reader, error);
 		if (r == 0)
-			r = keep_texts(stream->rows, reader->values, reader->width, error);
+			r = peal__rows_keep_texts(stream->rows, reader->values, reader->width,
+						  error);
 		if (r == 0)
 			r = add_row(stream->query, stream->rows, reader->db, reader->values,
 				    reader->width, error);
@@ -787,7 +787,7 @@ static int last(struct peal_query *query, struct peal_instance *instance, struct
 
 	*instance = (struct peal_instance){ 0 };
 	if (!query)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (!query->error.code && peal__query_is_sliced(query))
 		return peal_error_set(error, PEAL_EINVAL, "%s: a slice cannot be read backwards",
 				      query->state->label);

@@ -240,7 +240,7 @@ static int write_row(struct dump *dump, const struct peal__model_state *state,
 		r = add_fields(dump, state, values);
 	peal__text_add(text, "}}");
 	if (r == 0 && text->failed)
-		r = peal_error_set(dump->error, PEAL_ENOMEM, "out of memory");
+		r = peal__no_memory(dump->error);
 	if (r == 0)
 		fwrite(text->data, 1, text->size, dump->file); /* errors are seen at the end */
 	dump->count++;

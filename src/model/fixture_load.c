@@ -57,7 +57,7 @@ struct load {
 
 static int no_memory(struct load *load)
 {
-	return peal_error_set(load->error, PEAL_ENOMEM, "out of memory");
+	return peal__no_memory(load->error);
 }
 
 static size_t line_of(struct load *load, size_t at)
@@ -553,7 +553,7 @@ static int read_file(const char *path, struct peal__text *text, struct peal_erro
 	if (ferror(file))
 		r = unreadable(path, error);
 	else if (text->failed)
-		r = peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		r = peal__no_memory(error);
 	fclose(file);
 	return r;
 }

@@ -241,7 +241,7 @@ int peal__initial_make(struct peal__model_state *state, struct peal_error *error
 
 	state->initial = peal__arena_alloc(&state->arena, state->model->size);
 	if (!state->initial)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	instance = peal__instance_in(state->model, state->initial);
 	instance->model = state->model;
 	for (size_t i = 0; i < state->count && r == 0; i++) {
@@ -349,7 +349,7 @@ int peal_new(const struct peal_model *model, const struct peal_named_list *value
 	int r;
 
 	if (!row)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	instance = peal__instance_in(model, row);
 	r = peal_init(model, instance, values, error);
 	if (r != 0) {

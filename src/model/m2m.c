@@ -47,7 +47,7 @@ const char *peal_m2m_action_name(uint32_t action)
 
 static int no_memory(struct change *change)
 {
-	return peal_error_set(change->error, PEAL_ENOMEM, "out of memory");
+	return peal__no_memory(change->error);
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------------------------------- */

@@ -489,7 +489,7 @@ static int data_copy(struct peal_instance *instance, const struct peal__column *
 	if (*data) {
 		copy = peal__owned_alloc(instance, column->offset, size + 1);
 		if (!copy)
-			return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+			return peal__no_memory(error);
 		if (size)
 			memcpy(copy, *data, size);
 	}

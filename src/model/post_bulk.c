@@ -21,11 +21,6 @@ const char *peal_bulk_operation_name(uint32_t operation)
 	return operation < PEAL_COUNTOF(names) && names[operation] ? names[operation] : "?";
 }
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 int peal__affected_new(const struct peal__model_state *state, uint32_t operation,
 		       struct peal__affected **ret_affected, struct peal_error *error)
 {
@@ -35,7 +30,7 @@ int peal__affected_new(const struct peal__model_state *state, uint32_t operation
 		return 0;
 	*ret_affected = peal__db_alloc(sizeof(struct peal__affected));
 	if (!*ret_affected)
-		return no_memory(error);
+		return peal__no_memory(error);
 	(*ret_affected)->state = state;
 	(*ret_affected)->operation = operation;
 	return 0;
@@ -60,7 +55,7 @@ int peal__affected_add(struct peal__affected *affected, const struct peal_value 
 			peal__arena_text(&affected->arena, key->as.text.data, key->as.text.size);
 	if ((key->kind == PEAL_VALUE_TEXT && !copy.as.text.data) ||
 	    !peal__db_grow(&affected->keys, &affected->capacity, affected->count, sizeof(copy)))
-		return no_memory(error);
+		return peal__no_memory(error);
 	affected->keys[affected->count++] = copy;
 	return 0;
 }
@@ -72,7 +67,7 @@ int peal__affected_add_field(struct peal__affected *affected, const char *name,
 		affected->fields = peal__arena_alloc(&affected->arena,
 						     affected->state->count * sizeof(char *));
 	if (!affected->fields)
-		return no_memory(error);
+		return peal__no_memory(error);
 	for (size_t i = 0; i < affected->field_count; i++)
 		if (strcmp(affected->fields[i], name) == 0)
 			return 0;

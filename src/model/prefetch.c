@@ -18,11 +18,6 @@ struct prefetched {
 	struct peal_rows part; /* of these, the instance's own */
 };
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 /* What tells a relation from all others of its model. */
 static void relation_columns(const struct peal__relation *relation,
 			     const struct peal__column *columns[2])
@@ -234,7 +229,7 @@ static int prefetched_add(struct peal_instance *instance, const struct peal__rel
 		peal__owned_alloc(instance, PEAL__OWNED_PREFETCHED, sizeof(*prefetched));
 
 	if (!prefetched)
-		return no_memory(error);
+		return peal__no_memory(error);
 	relation_columns(relation, prefetched->columns);
 	prefetched->loaded = loaded;
 	if (!loaded)
@@ -325,7 +320,7 @@ static int find_keys(struct loading *loading)
 
 	loading->keys = peal__db_alloc((loading->count + 1) * sizeof(*loading->keys));
 	if (!loading->keys)
-		return no_memory(loading->error);
+		return peal__no_memory(loading->error);
 	for (size_t i = 0; i < loading->count; i++) {
 		struct key *key = &loading->keys[count];
 
@@ -398,7 +393,7 @@ static int read_all(struct loading *loading)
 	struct peal_query *query = query_of(loading, &place);
 	struct peal_value keys[KEYS];
 	size_t count = 0;
-	int r = query ? 0 : no_memory(loading->error);
+	int r = query ? 0 : peal__no_memory(loading->error);
 
 	peal__query_order_by_default(query);
 
@@ -438,7 +433,7 @@ static int group_rows(struct loading *loading)
 
 	if (!items || !group_of || !ends) {
 		peal__db_free(items);
-		return no_memory(loading->error);
+		return peal__no_memory(loading->error);
 	}
 	for (size_t i = 0; i < loaded->count; i++) {
 		const struct key *key = key_find(loading, loaded->owners[i]);
@@ -559,7 +554,7 @@ static int go_on(const struct peal__prefetch *node, struct peal_instance *const 
 		total += related_count(&node->relation, instances[i]);
 	related = peal__db_alloc((total + 1) * sizeof(struct peal_instance *));
 	if (!related)
-		return no_memory(error);
+		return peal__no_memory(error);
 	for (size_t i = 0; i < count; i++)
 		at += related_copy(&node->relation, instances[i], related + at);
 	r = peal__prefetch_run(node->children, related, total, error);

@@ -75,7 +75,7 @@ int peal__query_ready(struct peal_query *query, struct peal__connection **ret_co
 	int r;
 
 	if (!query)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	if (query->error.code) {
 		if (error)
 			*error = query->error;

@@ -230,6 +230,9 @@ void peal__query_filter_related(struct peal_query *query, const struct peal__man
 /* ---- fetch.c ------------------------------------------------------------------------------------------------------- */
 
 struct peal_rows *peal__rows_new(struct peal_error *error);
+/* The texts of a row go where its instance is. */
+int peal__rows_keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count,
+			  struct peal_error *error);
 /* Add the rows of a query, without what it prefetches. */
 int peal__rows_read(struct peal_query *query, struct peal_rows *rows,
 		    struct peal__connection *connection, struct peal_error *error);

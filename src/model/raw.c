@@ -26,11 +26,6 @@ struct mapping {
 	uint8_t *kinds;
 };
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 /* ---- Columns ----------------------------------------------------------------------------------------------------------- */
 
 static size_t field_of(const struct peal__model_state *state, const char *name)
@@ -63,7 +58,7 @@ static int map_column(struct mapping *mapping, size_t i, const char *name,
 	int r;
 
 	if (!name)
-		return no_memory(error);
+		return peal__no_memory(error);
 	mapping->fields[i] = field_of(mapping->state, name);
 	r = check_twice(mapping, i, name, error);
 	if (r < 0)
@@ -74,7 +69,7 @@ static int map_column(struct mapping *mapping, size_t i, const char *name,
 	}
 	mapping->kinds[i] = PEAL_VALUE_NULL;
 	mapping->names[mapping->extra_count] = peal__arena_text(arena, name, strlen(name));
-	return mapping->names[mapping->extra_count++] ? 0 : no_memory(error);
+	return mapping->names[mapping->extra_count++] ? 0 : peal__no_memory(error);
 }
 
 static int check_key(const struct mapping *mapping, struct peal_error *error)
@@ -100,7 +95,7 @@ static int mapping_init(struct mapping *mapping, struct peal__statement *s,
 	mapping->names = peal__arena_alloc(arena, (s->width + 1) * sizeof(*mapping->names));
 	mapping->kinds = peal__arena_alloc(arena, s->width + 1);
 	if (!mapping->fields || !mapping->names || !mapping->kinds)
-		return no_memory(error);
+		return peal__no_memory(error);
 	for (size_t i = 0; i < s->width && r == 0; i++)
 		r = map_column(mapping, i, driver->column_name(s, i), arena, error);
 	return r == 0 ? check_key(mapping, error) : r;
@@ -129,20 +124,6 @@ static int check_unchanged(const struct mapping *mapping, struct peal__statement
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------------- */
 
-static int keep_texts(struct peal_rows *rows, struct peal_value *values, size_t count,
-		      struct peal_error *error)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (values[i].kind != PEAL_VALUE_TEXT && values[i].kind != PEAL_VALUE_BYTES)
-			continue;
-		values[i].as.text.data = peal__arena_text(&rows->arena, values[i].as.text.data,
-							  values[i].as.text.size);
-		if (!values[i].as.text.data)
-			return no_memory(error);
-	}
-	return 0;
-}
-
 /* All rows, in an arena that ends before they do; their texts are with the rows. */
 static int read_values(const struct mapping *mapping, struct peal__statement *s,
 		       struct peal_rows *rows, struct peal__arena *arena, struct value_row **last,
@@ -156,12 +137,12 @@ static int read_values(const struct mapping *mapping, struct peal__statement *s,
 		struct value_row *row = peal__arena_alloc(arena, size);
 
 		if (!row)
-			return no_memory(error);
+			return peal__no_memory(error);
 		r = peal__statement_step(s, mapping->kinds, row->values, error);
 		if (r == 0 && first)
 			r = check_unchanged(mapping, s, error);
 		if (r == 0)
-			r = keep_texts(rows, row->values, mapping->width, error);
+			r = peal__rows_keep_texts(rows, row->values, mapping->width, error);
 		if (r != 0)
 			break;
 		first = false;
@@ -185,7 +166,7 @@ static int add_extras(const struct mapping *mapping, struct peal_instance *insta
 				   sizeof(*extras) +
 					   mapping->extra_count * sizeof(extras->values[0]));
 	if (!extras)
-		return no_memory(error);
+		return peal__no_memory(error);
 	extras->count = mapping->extra_count;
 	extras->names = mapping->names;
 	for (size_t i = 0; i < mapping->width; i++)
@@ -224,7 +205,7 @@ static int add_row(const struct mapping *mapping, struct peal_rows *rows, struct
 
 	if (!row || !peal__db_grow(&rows->items, &rows->capacity, rows->count,
 				   sizeof(struct peal_instance *)))
-		return no_memory(error);
+		return peal__no_memory(error);
 	instance = peal__instance_in(model, row);
 	r = load(mapping, instance, db, values, error);
 	if (r == 0)

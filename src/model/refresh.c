@@ -69,7 +69,7 @@ static int read_again(struct peal_instance *instance, const struct peal_names *n
 	struct peal_query *query = peal_query_new(model);
 	char *row = peal__db_alloc(model->size);
 	struct peal_instance *fresh = peal__instance_in(model, row);
-	int r = row ? 0 : peal_error_set(error, PEAL_ENOMEM, "out of memory");
+	int r = row ? 0 : peal__no_memory(error);
 
 	peal_query_using(query, instance->db ? instance->db->alias : NULL);
 	peal_query_filter(query, PEAL_WITH(PEAL_ARG("pk", peal_key(instance))));
@@ -143,7 +143,7 @@ int peal_refresh_fields(struct peal_instance *instance, const struct peal_names 
 		return r;
 	items = peal__db_alloc((names->count + 1) * sizeof(*items));
 	if (!items)
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	fields.items = items;
 	r = fields_of(instance, names, items, &fields.count, error);
 	if (r == 0 && fields.count)

@@ -422,11 +422,6 @@ static void state_free(struct peal__model_state *state)
 	peal__db_free(state);
 }
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 /* Whether the value is one that the column takes. */
 static bool is_taken(const struct peal__model_state *state, const struct peal__column *column,
 		     struct peal_value value)
@@ -504,11 +499,11 @@ static int state_new(const struct peal_model *model, struct peal__model_state **
 	int r;
 
 	if (!state)
-		return no_memory(error);
+		return peal__no_memory(error);
 	state->model = model;
 	if (!state_names(state) || !state_columns(state) || !state_sql(state)) {
 		state_free(state);
-		return no_memory(error);
+		return peal__no_memory(error);
 	}
 	r = state_check(state, error);
 	if (r == 0)
@@ -541,7 +536,7 @@ static int tie_columns(struct peal__model_state *state, struct peal_error *error
 			continue;
 		if (!peal__db_grow(&to->referrers, &to->referrer_capacity, to->referrer_count,
 				   sizeof(*to->referrers)))
-			return no_memory(error);
+			return peal__no_memory(error);
 		to->referrers[to->referrer_count++] = (struct peal__referrer){ state, i };
 	}
 	return 0;
@@ -607,7 +602,7 @@ static int enlist_one(const struct peal_model *model, struct peal_error *error)
 
 	if (!peal__db_grow(&models, &model_capacity, model_count,
 			   sizeof(struct peal__model_state *)))
-		return no_memory(error);
+		return peal__no_memory(error);
 	r = state_new(model, &models[model_count], error);
 	if (r == 0)
 		model_count++;

@@ -269,7 +269,7 @@ static int remove_saving(const struct change *change, const struct peal_params *
 	const struct peal__model_state *other = change->relation.other;
 	struct peal_value *keys = peal__db_alloc((values->count + 1) * sizeof(*keys));
 	struct peal_query *query = query_of(change);
-	int r = keys ? 0 : peal_error_set(change->error, PEAL_ENOMEM, "out of memory");
+	int r = keys ? 0 : peal__no_memory(change->error);
 
 	for (size_t i = 0; i < values->count && r == 0; i++)
 		r = key_of(change, &values->items[i], &keys[i]);
@@ -373,7 +373,7 @@ static int set(const struct change *change, const struct peal_params *values)
 		return r;
 	room = peal__db_alloc((peal_rows_count(rows) + values->count + 1) * sizeof(*room));
 	r = room ? set_difference(change, values, rows, room, room + peal_rows_count(rows))
-		 : peal_error_set(change->error, PEAL_ENOMEM, "out of memory");
+		 : peal__no_memory(change->error);
 	peal__db_free(room);
 	peal_rows_free(rows);
 	return r;
@@ -492,7 +492,7 @@ static struct peal_named *with_owner(const struct change *change,
 	struct peal_named *items = peal__db_alloc((count + 1) * sizeof(*items));
 
 	if (!items) {
-		peal_error_set(change->error, PEAL_ENOMEM, "out of memory");
+		peal__no_memory(change->error);
 		return NULL;
 	}
 	if (count)

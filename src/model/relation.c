@@ -135,7 +135,7 @@ int peal__link_new(const struct peal_model *model, const struct peal_field *fiel
 	link = peal__db_alloc(sizeof(*link));
 	if (!link || !link_names(link, model, field)) {
 		peal__link_free(link);
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	}
 	link_fields(link, ends);
 	link->model.size = sizeof(struct peal__link_row);
@@ -221,7 +221,7 @@ int peal__many_tie(struct peal__model_state *state, const struct peal_field *fie
 	back.target = many.source;
 	back.reverse = true;
 	if (!add_side(state, &many) || (!many.symmetrical && !add_side(to, &back)))
-		return peal_error_set(error, PEAL_ENOMEM, "out of memory");
+		return peal__no_memory(error);
 	return 0;
 }
 

@@ -302,7 +302,7 @@ static int update_nothing(struct save *save, int64_t *ret_changes)
 	peal__text_add(&sql, " WHERE ");
 	peal__text_add_name(&sql, save->state->columns[save->state->key].db_name);
 	peal__text_add(&sql, " = $1");
-	r = sql.failed ? peal_error_set(save->error, PEAL_ENOMEM, "out of memory")
+	r = sql.failed ? peal__no_memory(save->error)
 		       : peal__statement_get(save->connection, sql.data, sql.size, &s, save->error);
 	peal__text_fini(&sql);
 	if (r != 0)

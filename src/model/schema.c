@@ -190,7 +190,7 @@ static void add_column(struct peal__text *sql, const struct peal__dialect *diale
 
 static int run(struct peal__connection *c, struct peal__text *sql, struct peal_error *error)
 {
-	int r = sql->failed ? peal_error_set(error, PEAL_ENOMEM, "out of memory")
+	int r = sql->failed ? peal__no_memory(error)
 			    : peal__connection_run(c, sql->data, NULL, 0, NULL, error);
 
 	peal__text_fini(sql);

@@ -186,11 +186,6 @@ static void compile_values(struct peal__compiled *compiled, const struct peal_qu
 	peal__compile_tail(compiled, query);
 }
 
-static int no_memory(struct peal_error *error)
-{
-	return peal_error_set(error, PEAL_ENOMEM, "out of memory");
-}
-
 static int keep_row(struct peal__arena *arena, struct peal_value *row, const struct shape *shape,
 		    struct peal_error *error)
 {
@@ -202,7 +197,7 @@ static int keep_row(struct peal__arena *arena, struct peal_value *row, const str
 		row[i].as.text.data =
 			peal__arena_text(arena, row[i].as.text.data, row[i].as.text.size);
 		if (!row[i].as.text.data)
-			return no_memory(error);
+			return peal__no_memory(error);
 	}
 	return 0;
 }
@@ -218,7 +213,7 @@ static int read_values(struct peal_values *values, struct peal__statement *s,
 
 		if (!row || !peal__db_grow(&values->rows, &values->capacity, values->count,
 					   sizeof(struct peal_value *)))
-			return no_memory(error);
+			return peal__no_memory(error);
 		r = peal__statement_step(s, shape->kinds, row, error);
 		if (r == 0)
 			r = keep_row(&values->arena, row, shape, error);
@@ -252,7 +247,7 @@ static int values_of(struct peal_query *query, const struct peal_names *names,
 	if (query)
 		query->join_count = joins; /* what was joined for the columns is not the query's */
 	if (!values)
-		return r == 0 ? no_memory(error) : r;
+		return r == 0 ? peal__no_memory(error) : r;
 	r = peal__compiled_start(&compiled, c, &s, error);
 	if (r == 0)
 		r = read_values(values, s, &shape, error);
@@ -381,7 +376,7 @@ int peal_query_aggregate(struct peal_query *query, const struct peal_aggregate_l
 		return r;
 	flat = flattened(query);
 	if (!flat)
-		return no_memory(error);
+		return peal__no_memory(error);
 	if (!flat->error.code)
 		aggregates_init(flat, &shape, aggregates);
 	r = read_aggregates(flat, &shape, &query->arena, ret_values, error);
