@@ -308,7 +308,7 @@ PEAL_API PEAL_MUST_CHECK int peal_query_raw(const struct peal_model *model, cons
 					    struct peal_rows **ret_rows, struct peal_error *error);
 /*
  * A column that came beside a row of peal_query_raw(), of the kind that the database gives it; text is borrowed from the
- * rows. PEAL_EINVAL: there was none of that name. A refresh forgets them.
+ * rows. PEAL_EINVAL: there was none of that name; annotations are none, see peal_query_annotate(). A refresh forgets them.
  */
 PEAL_API PEAL_MUST_CHECK int peal_extra_get(const struct peal_instance *instance, const char *name,
 					    struct peal_value *ret_value, struct peal_error *error);
@@ -441,6 +441,11 @@ PEAL_API PEAL_MUST_CHECK int peal_query_aggregate(struct peal_query *query,
  *	peal_query_annotate(articles, PEAL_AGGREGATES(PEAL_COUNT("pk", .as = "n")));
  *	peal_query_filter(articles, PEAL_WITH(PEAL_ARG("n__gt", PEAL_INT(1))));
  *	r = peal_query_values(articles, PEAL_NAMES_OF("author__name", "n"), &values, &error);
+ *
+ * Instances do not carry an annotation: it filters and orders them, and peal_query_values() gives it, beside the key:
+ *
+ *	peal_query_annotate(people, PEAL_AGGREGATES(PEAL_COUNT("articles", .as = "n")));
+ *	r = peal_query_values(people, PEAL_NAMES_OF("pk", "name", "n"), &values, &error);
  */
 PEAL_API void peal_query_annotate(struct peal_query *query,
 				  const struct peal_aggregate_list *aggregates);

@@ -281,7 +281,8 @@ int peal_extra_get(const struct peal_instance *instance, const char *name,
 			*ret_value = extras->values[i];
 			return 0;
 		}
-	return peal_error_set(error, PEAL_EINVAL, "the row of %s came with no column \"%s\"",
-			      instance->model ? peal_model_label(instance->model) : "no model",
-			      name);
+	return peal_error_set(
+		error, PEAL_EINVAL,
+		"the row of %s came with no column \"%s\" (peal_query_values() gives annotations)",
+		instance->model ? peal_model_label(instance->model) : "no model", name);
 }

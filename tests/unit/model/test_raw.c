@@ -107,7 +107,9 @@ TEST(others_are_beside_the_row)
 	T_OK(peal_extra_get(ana, "remark", &value, &error));
 	T_STR(value.as.text.data, "a text");
 	T_CODE(peal_extra_get(ana, "artikles", &value, &error), PEAL_EINVAL);
-	T_HAS(error.message, "lab.Person came with no column \"artikles\"");
+	T_HAS(error.message,
+	      "lab.Person came with no column \"artikles\" (peal_query_values() gives "
+	      "annotations)");
 	T_CODE(peal_extra_get(ana, "id", &value, &error), PEAL_EINVAL);
 	T_OK(peal_refresh(ana, &error));
 	T_CODE(peal_extra_get(ana, "remark", &value, &error), PEAL_EINVAL);
