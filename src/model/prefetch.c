@@ -48,7 +48,7 @@ static struct peal__prefetch *node_get(struct peal_query *query, struct peal__pr
 	while (*at && !is_same(&(*at)->relation, relation))
 		at = &(*at)->next;
 	*ret_is_new = !*at;
-	if (*at)
+	if (!*ret_is_new)
 		return *at;
 	*at = peal__arena_alloc(&query->arena, sizeof(**at));
 	if (*at)
