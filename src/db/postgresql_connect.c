@@ -179,7 +179,7 @@ int peal__pg_failed(struct peal__connection *c, const PGresult *result, const ch
 		return told(result, sqlstate, sql, error);
 	one_line(PQerrorMessage(pg->conn), line, sizeof(line));
 	/* A write that failed leaves the status as it was: libpq waits for what the server may still have said. */
-	if (strstr(line, "data to server"))
+	if (strstr(line, "data to server") || strstr(line, "server closed the connection"))
 		c->lost = true;
 	if (c->lost)
 		return peal__pg_lost(c, "08006",
