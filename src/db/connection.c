@@ -520,6 +520,17 @@ struct peal_db *peal_db_get(const char *alias)
 	return db;
 }
 
+bool peal__db_is_open(const struct peal_db *db)
+{
+	const struct peal_db *open;
+
+	pthread_mutex_lock(&databases_lock);
+	for (open = databases; open && open != db; open = open->next)
+		;
+	pthread_mutex_unlock(&databases_lock);
+	return open;
+}
+
 const char *peal_db_alias(const struct peal_db *db)
 {
 	return db->alias;

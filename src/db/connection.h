@@ -105,6 +105,9 @@ struct peal__connection {
 
 bool peal__db_is_foreign(const struct peal_db *db);
 
+/* Whether it has not been closed; may be asked of a pointer to what is gone. */
+bool peal__db_is_open(const struct peal_db *db);
+
 /* The calling thread's connection to a database; it has a line, unless their number is limited. */
 int peal__connection_get(const char *alias, struct peal__connection **ret_connection,
 			 struct peal_error *error);

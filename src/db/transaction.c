@@ -337,8 +337,12 @@ int peal_atomic_enter(struct peal_atomic *atomic, const struct peal_atomic_optio
 int peal_atomic_leave(struct peal_atomic *atomic, int result, struct peal_error *error)
 {
 	struct peal__connection *c;
-	int r = peal__connection_of(atomic->db, &c, error);
+	int r;
 
+	if (!peal__db_is_open(atomic->db))
+		return peal_error_set(error, PEAL_ETRANSACTION,
+				      "the database was closed inside this block: rolled back");
+	r = peal__connection_of(atomic->db, &c, error);
 	if (r < 0)
 		return r;
 	if (atomic->state != ATOMIC_ENTERED || atomic->level != c->block_count)

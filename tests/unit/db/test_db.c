@@ -669,6 +669,22 @@ TEST(close_inside_a_block)
 	T_OK(after(note, "never"));
 	peal_db_close(db);
 	T_INT(released, 1);
+	T_CODE(peal_atomic_leave(&atomic, 0, NULL), PEAL_ETRANSACTION);
+}
+
+TEST(close_inside_a_block_that_goes_on)
+{
+	struct peal_db *db = open_table();
+	struct peal_error error = { 0 };
+	int r;
+
+	PEAL_ATOMIC(r, &error) {
+		T_OK(after(note, "never"));
+		peal_db_close(db);
+	}
+	T_CODE(r, PEAL_ETRANSACTION);
+	T_HAS(error.message, "closed inside this block");
+	T_INT(released, 1);
 }
 
 TEST_TIMEOUT(no_memory_anywhere, 300)
