@@ -185,6 +185,7 @@ struct PEAL_NAMED_ONLY peal_field {
 	bool auto_now;     /* date-time, date, time of day: set at every save, in UTC */
 	bool auto_now_add; /* likewise: set at the first one */
 	bool no_constraint; /* relation: the database does not check it (Django: db_constraint=False) */
+	bool asymmetrical; /* many-to-many to the own model: who follows is not followed for that */
 	struct peal_value initial; /* PEAL_INITIAL_INT(5) and so on (Django: default) */
 	struct peal_value (*initial_fn)(void);
 	struct peal_value set_value;      /* for PEAL_SET_VALUE */
@@ -194,7 +195,6 @@ struct PEAL_NAMED_ONLY peal_field {
 	const struct peal_model *through; /* many-to-many: a relation table of yours */
 	const char *through_fields[2];    /* its relations to this model and to the other one */
 	const char *table;                /* many-to-many: name of the automatic relation table */
-	bool asymmetrical; /* many-to-many to the own model: who follows is not followed for that */
 	struct peal_choice_list choices;
 	const char *verbose_name; /* NULL: the name with blanks for "_" */
 	const char *help_text;

@@ -193,19 +193,21 @@ static int statement_get(struct peal__connection *c, struct wanted *wanted, peal
 {
 	struct peal__text sql = { 0 };
 	bool known = false;
-	int r = 0;
+	int r;
 
 	*ret_statement = statement_find(c->line, wanted, &known);
 	if (*ret_statement)
 		return 0;
 	if (write) {
 		write(context, &sql);
-		wanted->sql = sql.data;
+		wanted->sql = sql.failed ? NULL : sql.data;
 		wanted->size = sql.size;
-		r = sql.failed ? peal__no_memory(error) : 0;
 	}
-	if (r == 0)
-		r = statement_new(c, wanted, ret_statement, error);
+	if (!wanted->sql) {
+		peal__text_fini(&sql);
+		return peal__no_memory(error);
+	}
+	r = statement_new(c, wanted, ret_statement, error);
 	if (r == 0 && !known)
 		statement_cache(c, *ret_statement);
 	peal__text_fini(&sql);

@@ -213,7 +213,7 @@ static int describe(struct peal__connection *c, const char *sql, unsigned number
 	PGconn *conn = peal__pg_of(c)->conn;
 	PGresult *results[3] = { NULL };
 	int begun = pipeline_begin(peal__pg_of(c));
-	size_t count = (size_t)(begun + 2), failed = 0;
+	size_t count = (size_t)begun + 2, failed = 0;
 	char name[32];
 	int r = 0;
 

@@ -491,8 +491,8 @@ static int decode_numeric(const char *data, int size, struct peal__arena *arena,
 		*value = text_of(name, (int)strlen(name));
 		return 0;
 	}
-	text = at = peal__arena_alloc(arena,
-				      (size_t)((weight < 0 ? 0 : weight + 1) * 5 + decimals + 16));
+	text = at = peal__arena_alloc(arena, (size_t)(weight < 0 ? 0 : weight + 1) * 5 +
+						     (size_t)decimals + 16);
 	if (!text)
 		return PEAL_ENOMEM;
 	if (sign == 0x4000)

@@ -277,8 +277,8 @@ static bool is_computed(const struct peal_value *value)
 static int operand_check(const struct check *check, const struct peal_value *value)
 {
 	struct peal__condition *condition = check->condition;
-	uint32_t kind, wanted = condition->aggregate ? PEAL_VALUE_REAL
-						     : condition->place.column->value_kind;
+	uint32_t kind = 0, wanted = condition->aggregate ? PEAL_VALUE_REAL
+							 : condition->place.column->value_kind;
 	int r = peal__operand_new(check->query, value, true, &condition->operand, &kind);
 
 	if (r < 0)

@@ -329,7 +329,9 @@ static int load_object(struct load *load, json_t *object)
 
 static char next(struct load *load)
 {
-	while (load->at < load->size && memchr(" \t\r\n", load->text[load->at], 4))
+	static const char blanks[] = { ' ', '\t', '\r', '\n' };
+
+	while (load->at < load->size && memchr(blanks, load->text[load->at], sizeof(blanks)))
 		load->at++;
 	return load->at < load->size ? load->text[load->at] : '\0';
 }

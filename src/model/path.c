@@ -367,7 +367,7 @@ static bool is_one(const struct peal__relation *relation)
 static int not_forward(struct peal_query *query, const struct peal__model_state *state,
 		       const struct segment *segment)
 {
-	struct peal__relation relation;
+	struct peal__relation relation = { 0 };
 	int r;
 
 	if (peal__relation_find(state, segment->name, segment->size, &relation, NULL) < 0)

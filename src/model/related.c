@@ -565,7 +565,7 @@ static int find_of(find_fn *find, struct peal_instance *instance, const char *na
 		   const struct peal_named_list *defaults, bool *ret_created,
 		   struct peal_error *error)
 {
-	struct peal__relation relation;
+	struct peal__relation relation = { 0 };
 	struct peal_named *items;
 	struct change change;
 	int r = owner_check(instance, name, &relation, error);
