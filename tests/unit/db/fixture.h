@@ -21,17 +21,25 @@ static inline bool runs_on(const char *kind)
 	return strcmp(wanted ? wanted : "sqlite-memory", kind) == 0;
 }
 
+/* The server that tools/with-postgresql has started. */
+static inline const char *server_url(void)
+{
+	const char *url = getenv("PEAL_TEST_POSTGRESQL_URL");
+
+	if (!url)
+		T_FAIL("PEAL_TEST_POSTGRESQL_URL is not set: run this by tools/with-postgresql");
+	return url;
+}
+
 /* A schema of the test's own on the server that tools/with-postgresql has started. */
 static inline void postgresql_url(char *url, size_t size)
 {
-	const char *server = getenv("PEAL_TEST_POSTGRESQL_URL");
+	const char *server = server_url();
 	struct peal_error error = { 0 };
 	struct timespec now;
 	struct peal_db *db;
 	char schema[64], sql[96];
 
-	if (!server)
-		T_FAIL("PEAL_TEST_POSTGRESQL_URL is not set: run this by tools/with-postgresql");
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(schema, sizeof(schema), "t%ld_%ld_%ld", (long)getpid(), (long)now.tv_sec,
 		 now.tv_nsec);
@@ -62,14 +70,19 @@ static inline const char *database_url(void)
 }
 
 /* To be closed by peal_db_close(). */
-static inline struct peal_db *open_database(void)
+static inline struct peal_db *open_url(const char *url, const char *alias)
 {
 	struct peal_error error = { 0 };
 	struct peal_db *db = NULL;
 
-	if (peal_db_open(database_url(), &db, &error) != 0)
+	if (peal_db_open_with(url, &(struct peal_db_options){ .alias = alias }, &db, &error) != 0)
 		T_FAIL("%s", error.message);
 	return db;
+}
+
+static inline struct peal_db *open_database(void)
+{
+	return open_url(database_url(), NULL);
 }
 
 static inline void exec(const char *sql)
@@ -81,19 +94,24 @@ static inline void exec(const char *sql)
 }
 
 /* The one number that a query gives. */
-static inline int64_t number_of(const char *sql)
+static inline int64_t number_on(const char *alias, const char *sql)
 {
 	const struct peal_value *values;
 	struct peal_cursor *cursor;
 	struct peal_error error = { 0 };
 	int64_t number;
 
-	if (peal_db_query(NULL, sql, NULL, &cursor, &error) != 0)
+	if (peal_db_query(alias, sql, NULL, &cursor, &error) != 0)
 		T_FAIL("%s", error.message);
 	T_OK(peal_cursor_next(cursor, &values, &error));
 	number = values[0].as.integer;
 	peal_cursor_free(cursor);
 	return number;
+}
+
+static inline int64_t number_of(const char *sql)
+{
+	return number_on(NULL, sql);
 }
 
 #endif
