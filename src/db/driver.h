@@ -50,6 +50,7 @@ struct peal__dialect {
 	const char *add_reference[2];
 	const char *text_order; /* behind the type of a text: compares by bytes; "": all do */
 	bool typed_values; /* the first row of a VALUES in a query must tell the types of its parameters */
+	bool row_locks; /* rows are locked one by one, by SELECT ... FOR UPDATE */
 	bool returning; /* the new key comes as a row of INSERT ... RETURNING, not from insert_id */
 };
 

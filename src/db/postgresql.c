@@ -978,6 +978,7 @@ const struct peal__driver peal__postgresql_driver = {
 				   "; EXCEPTION WHEN duplicate_object THEN NULL; END $peal$" },
 		.text_order = " COLLATE \"C\"",
 		.typed_values = true,
+		.row_locks = true,
 		.returning = true,
 	},
 	.open = peal__pg_open,

@@ -419,6 +419,7 @@ const struct peal__driver peal__sqlite_driver = {
 		.no_limit = "LIMIT -1",
 		.empty_insert = "DEFAULT VALUES",
 		.text_order = "",
+		.row_locks = false, /* a transaction has locked everything already */
 		.returning = false,
 	},
 	.open = peal__sqlite_open,

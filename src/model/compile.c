@@ -519,7 +519,7 @@ void peal__compile_lock(struct peal__compiled *compiled, const struct peal_query
 		[PEAL_LOCK_SKIP_LOCKED] = " SKIP LOCKED",
 	};
 
-	if (!query->lock || query->lock >= PEAL_COUNTOF(locks) || !compiled->dialect->returning)
+	if (!query->lock || query->lock >= PEAL_COUNTOF(locks) || !compiled->dialect->row_locks)
 		return;
 	peal__text_add(&compiled->sql, " FOR UPDATE OF ");
 	table_name(compiled, 0);
