@@ -111,16 +111,49 @@ static const struct peal_field sample_fields[] = {
 PEAL_MODEL_DEFINE(sample_model, struct sample, .app = "lab", .name = "Sample",
 		  .fields = PEAL_FIELDS(sample_fields));
 
+void must(int r, const struct peal_error *error)
+{
+	if (r != 0)
+		T_FAIL("%d: %s", r, error->message);
+}
+
+void add_models(const struct peal_model *const *models, size_t count)
+{
+	struct peal_error error = { 0 };
+
+	must(peal_models_register(models, count, &error), &error);
+	must(peal_models_create_tables(NULL, &error), &error);
+}
+
+const char *keys_of(struct peal_query *query)
+{
+	static char text[64];
+	struct peal_error error = { 0 };
+	struct peal_rows *rows = NULL;
+
+	text[0] = '\0';
+	must(peal_query_all(query, &rows, &error), &error);
+	for (size_t i = 0; i < peal_rows_count(rows); i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d", i ? " " : "",
+			 (int)peal_key(peal_rows_at(rows, i)).as.integer);
+	peal_rows_free(rows);
+	return text;
+}
+
+const char *keys_of_once(struct peal_query *query)
+{
+	const char *text = keys_of(query);
+
+	peal_query_free(query);
+	return text;
+}
+
 struct peal_db *begin_models(void)
 {
 	struct peal_db *db = open_database();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &person_model, &profile_model, &article_model,
-				 &comment_model, &holder_model, &ticket_model, &token_model,
-				 &sample_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&person_model, &profile_model, &article_model, &comment_model, &holder_model,
+		   &ticket_model, &token_model, &sample_model);
 	return db;
 }
 

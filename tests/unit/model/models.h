@@ -116,6 +116,20 @@ PEAL_MODEL_DECLARE(sample_model, struct sample);
 struct peal_db *begin_models(void);
 void end_models(struct peal_db *db);
 
+/* More models, and their tables: ADD_MODELS(&team_model, &post_model); */
+#define ADD_MODELS(...)                                                        \
+	add_models((const struct peal_model *const[]){ __VA_ARGS__ },          \
+		   sizeof((const struct peal_model *const[]){ __VA_ARGS__ }) / \
+			   sizeof(const struct peal_model *))
+void add_models(const struct peal_model *const *models, size_t count);
+
+/* What a test needs to go on. */
+void must(int r, const struct peal_error *error);
+
+/* The keys of the rows, in the order in which they come: "1 3"; until the next call. once: and frees the query. */
+const char *keys_of(struct peal_query *query);
+const char *keys_of_once(struct peal_query *query);
+
 /* What the recorder heard: one character for a signal ('i' pre_init, 'I' post_init, 's', 'S', 'd', 'D') and, behind
  * it, "+" when created, and the key. Separated by blanks. */
 extern char heard[1024];

@@ -109,12 +109,9 @@ PEAL_MODEL_DEFINE(wearer_model, struct wearer, .app = "yard", .name = "Wearer",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &owner_model, &grandkid_model, &kid_model, &mark_model,
-				 &badge_model, &wearer_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&owner_model, &grandkid_model, &kid_model, &mark_model, &badge_model,
+		   &wearer_model);
 	exec("INSERT INTO yard_owner (id, name) VALUES (1, 'first'), (2, 'second'), (3, 'third')");
 	exec("INSERT INTO yard_kid (id, owner_id, second_id, third_id) VALUES "
 	     "(1, 2, 2, 2), (2, 3, 2, 2), (3, 3, 3, 3)");

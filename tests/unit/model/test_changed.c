@@ -60,11 +60,8 @@ PEAL_MODEL_DEFINE(pass_model, struct pass, .app = "lab", .name = "Pass",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &pupil_model, &pass_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&pupil_model, &pass_model);
 	return db;
 }
 

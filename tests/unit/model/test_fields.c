@@ -68,18 +68,9 @@ PEAL_MODEL_DEFINE(follower_model, struct follower, .app = "lab", .name = "Follow
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = open_database();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &exotic_model, &follower_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&exotic_model, &follower_model);
 	return db;
-}
-
-static void must(int r, const struct peal_error *error)
-{
-	if (r != 0)
-		T_FAIL("%d: %s", r, error->message);
 }
 
 static void compare(const struct exotic *a, const struct exotic *b)

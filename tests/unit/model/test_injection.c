@@ -92,20 +92,10 @@ PEAL_MODEL_DEFINE(labelled_model, struct labelled, .app = "lab", .name = "Labell
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = open_database();
-	struct peal_error error = { 0 };
 
 	for (int i = 0; i < 2; i++)
-		if (PEAL_MODELS_REGISTER(&error, &hostile_model, &label_model, &labelled_model) !=
-			    0 ||
-		    peal_models_create_tables(NULL, &error) != 0)
-			T_FAIL("%s", error.message);
+		ADD_MODELS(&hostile_model, &label_model, &labelled_model);
 	return db;
-}
-
-static void must(int r, const struct peal_error *error)
-{
-	if (r != 0)
-		T_FAIL("%d: %s", r, error->message);
 }
 
 /* Refers twice to a table that is made later; PostgreSQL cuts the names of what belongs to it. */

@@ -74,33 +74,13 @@ PEAL_MODEL_DEFINE(ring_model, struct ring, .app = "shop", .name = "Ring",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = open_database();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &writer_model, &book_model, &page_model, &ring_model) !=
-		    0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&writer_model, &book_model, &page_model, &ring_model);
 	exec("INSERT INTO shop_writer (id, name) VALUES (1, 'Ana'), (2, 'Bea')");
 	exec("INSERT INTO shop_book (id, title, year, writer_id) VALUES (1, 'c', 1990, 1), "
 	     "(2, 'b', 2010, 2), (3, 'a', 2010, 1), (4, 'd', 2000, 2)");
 	exec("INSERT INTO shop_page (id, book_id) VALUES (1, 1), (2, 1), (3, 2), (4, 3), (5, 4)");
 	return db;
-}
-
-static const char *keys_of(struct peal_query *query)
-{
-	static char text[64];
-	struct peal_error error = { 0 };
-	struct peal_rows *rows = NULL;
-
-	text[0] = '\0';
-	if (peal_query_all(query, &rows, &error) != 0)
-		T_FAIL("%s", error.message);
-	for (size_t i = 0; i < peal_rows_count(rows); i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d", i ? " " : "",
-			 (int)peal_key(peal_rows_at(rows, i)).as.integer);
-	peal_rows_free(rows);
-	return text;
 }
 
 /* Asked twice: asking must not change the query. */

@@ -54,11 +54,8 @@ PEAL_MODEL_DEFINE(book_model, struct book, .app = "lab", .name = "Book",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &mark_model, &book_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&mark_model, &book_model);
 	exec("INSERT INTO lab_person (id, name, age) VALUES (1, 'Ana', 10), (2, 'Bo', 20)");
 	exec("INSERT INTO lab_book (id, title, owner_id) VALUES"
 	     " (1, 'a', 1), (2, 'b', 1), (3, 'c', NULL)");

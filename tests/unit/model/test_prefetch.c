@@ -72,11 +72,8 @@ PEAL_MODEL_DEFINE(team_model, struct team, .app = "lab", .name = "Team",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &tag_model, &team_model, &post_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&tag_model, &team_model, &post_model);
 	exec("INSERT INTO lab_person (id, name, age, bio) VALUES"
 	     " (1, 'Ana', 10, NULL), (2, 'Bo', 20, 'x'), (3, 'Cy', 30, NULL)");
 	exec("INSERT INTO lab_article (id, title, slug, word_count, author_id) VALUES"

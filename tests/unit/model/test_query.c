@@ -16,27 +16,6 @@ static struct peal_db *begin_people(void)
 	return db;
 }
 
-/* The keys of the rows, in the order in which they come: "1 3". */
-static const char *keys_of(struct peal_query *query)
-{
-	static char text[64];
-	struct peal_error error = { 0 };
-	struct peal_rows *rows = NULL;
-	struct person *person;
-
-	text[0] = '\0';
-	if (peal_query_all(query, &rows, &error) != 0)
-		T_FAIL("%s", error.message);
-	PEAL_EACH(person_model, person, rows) {
-		char key[] = { ' ', (char)('0' + person->id), '\0' };
-
-		strcat(text, key + !*text);
-	}
-	peal_rows_free(rows);
-	peal_query_free(query);
-	return text;
-}
-
 static struct peal_query *filtered(const struct peal_named_list *conditions)
 {
 	struct peal_query *query = peal_query_new(&person_model);
@@ -46,7 +25,7 @@ static struct peal_query *filtered(const struct peal_named_list *conditions)
 	return query;
 }
 
-#define T_KEYS(expected_, ...) T_STR(keys_of(filtered(PEAL_WITH(__VA_ARGS__))), expected_)
+#define T_KEYS(expected_, ...) T_STR(keys_of_once(filtered(PEAL_WITH(__VA_ARGS__))), expected_)
 
 TEST(lookups)
 {
@@ -136,12 +115,12 @@ TEST(and_or_not)
 	peal_query_filter_any(query, PEAL_WITH(PEAL_WHERE(person_model, age, lt, 20),
 					       PEAL_WHERE(person_model, age, gt, 30)));
 	peal_query_exclude(query, PEAL_WITH(PEAL_IS(person_model, name, "C_lo")));
-	T_STR(keys_of(query), "5 1");
+	T_STR(keys_of_once(query), "5 1");
 	/* A null is not "a\b": it stays, as in Django. */
 	query = peal_query_new(&person_model);
 	peal_query_exclude(query, PEAL_WITH(PEAL_IS(person_model, bio, "a\\b")));
 	peal_query_order_by(query, "pk");
-	T_STR(keys_of(query), "1 2 3 5");
+	T_STR(keys_of_once(query), "1 2 3 5");
 	end_models(db);
 }
 
@@ -163,15 +142,15 @@ TEST(slices_counts_and_first)
 	T_INT(p.id, 2);
 	peal_fini(&p.instance);
 	T_CODE(peal_query_get(query, &p.instance, NULL), PEAL_MULTIPLE);
-	T_STR(keys_of(query), "2 3 4");
+	T_STR(keys_of_once(query), "2 3 4");
 	peal_query_slice(copy, 2, INT64_MAX);
 	T_CODE(peal_query_update(copy, PEAL_WITH(PEAL_SET(person_model, age, 1)), NULL, NULL),
 	       PEAL_EINVAL);
 	T_CODE(peal_query_delete(copy, NULL, NULL), PEAL_EINVAL);
-	T_STR(keys_of(copy), "4");
+	T_STR(keys_of_once(copy), "4");
 	query = filtered(NULL);
 	peal_query_slice(query, 3, INT64_MAX);
-	T_STR(keys_of(query), "4 5");
+	T_STR(keys_of_once(query), "4 5");
 	query = filtered(PEAL_WITH(PEAL_IS(person_model, id, 99)));
 	T_CODE(peal_query_get(query, &p.instance, NULL), PEAL_NOT_FOUND);
 	T_OK(peal_query_exists(query, &exists, NULL));

@@ -48,11 +48,8 @@ PEAL_MODEL_DEFINE(note_model, struct note, .app = "lab", .name = "Note",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &word_model, &note_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&word_model, &note_model);
 	exec("INSERT INTO lab_person (id, name, age, bio) VALUES"
 	     " (1, 'Ana', 10, NULL), (2, 'Bo', 20, 'x'), (3, 'Cy', 30, NULL)");
 	exec("INSERT INTO lab_article (id, title, slug, word_count, author_id) VALUES"

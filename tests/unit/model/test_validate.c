@@ -76,11 +76,8 @@ PEAL_MODEL_DEFINE(paper_model, struct paper, .app = "lab", .name = "Paper",
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = begin_models();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &paper_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&paper_model);
 	return db;
 }
 

@@ -47,11 +47,8 @@ PEAL_MODEL_DEFINE(measure_model, struct measure, .app = "fuzz", .name = "Measure
 static struct peal_db *begin(void)
 {
 	struct peal_db *db = open_database();
-	struct peal_error error = { 0 };
 
-	if (PEAL_MODELS_REGISTER(&error, &measure_model) != 0 ||
-	    peal_models_create_tables(NULL, &error) != 0)
-		T_FAIL("%s", error.message);
+	ADD_MODELS(&measure_model);
 	return db;
 }
 
